@@ -1,0 +1,1 @@
+//! The cast: every part of the cluster that acts, each an actor that speaks to [`crate::api::client::Client`] only.

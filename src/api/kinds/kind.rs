@@ -1,0 +1,205 @@
+//! What a declaration of a kind can say.
+
+use std::sync::Arc;
+
+use k8s_openapi::Resource;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::api::validation::ErrorList;
+
+/// Kinds are shared by all who name them.
+pub type KindRef = Arc<Kind>;
+
+/// Whether objects of a kind live in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Namespaced,
+    Cluster,
+}
+
+/// What can be asked for below an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subresource {
+    Status,
+    Scale,
+    Binding,
+    Eviction,
+    EphemeralContainers,
+    Resize,
+    Finalize,
+    Token,
+    Log,
+    Exec,
+    Attach,
+    PortForward,
+    Proxy,
+}
+
+impl Subresource {
+    /// Its segment in the path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Scale => "scale",
+            Self::Binding => "binding",
+            Self::Eviction => "eviction",
+            Self::EphemeralContainers => "ephemeralcontainers",
+            Self::Resize => "resize",
+            Self::Finalize => "finalize",
+            Self::Token => "token",
+            Self::Log => "log",
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::PortForward => "portforward",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+/// One column of `kubectl get`.
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub name: &'static str,
+    /// `string`, `integer`, `date`, …
+    pub kind: &'static str,
+    pub format: &'static str,
+    /// 0 is shown always, 1 only in wide output.
+    pub priority: i32,
+    pub cell: Cell,
+}
+
+/// Where a cell's text comes from.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// A JSON pointer; what it finds is shown as it is.
+    Pointer(&'static str),
+    Computed(fn(&Value) -> Value),
+}
+
+/// A column that shows what a JSON pointer finds.
+pub fn column(name: &'static str, pointer: &'static str) -> Column {
+    Column { name, kind: "string", format: "", priority: 0, cell: Cell::Pointer(pointer) }
+}
+
+/// The time since creation.
+pub fn age() -> Column {
+    column("Age", "/metadata/creationTimestamp")
+}
+
+type Defaults = fn(&mut Value);
+type Validate = Box<dyn Fn(&Value) -> ErrorList + Send + Sync>;
+type ValidateUpdate = Box<dyn Fn(&Value, &Value) -> ErrorList + Send + Sync>;
+
+/// The declaration of a kind.
+pub struct Kind {
+    pub group: &'static str,
+    pub version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    pub singular: String,
+    pub short_names: Vec<&'static str>,
+    pub categories: Vec<&'static str>,
+    pub scope: Scope,
+    pub subresources: Vec<Subresource>,
+    pub columns: Vec<Column>,
+    /// Fields that a field selector may name, besides `metadata.name` and `metadata.namespace`.
+    pub selectable: Vec<&'static str>,
+    /// Where the objects are kept: the same for all versions of a kind.
+    pub collection: Arc<str>,
+    /// The schema's name in the facts: `core.v1.Pod`.
+    pub schema: String,
+    pub defaults: Defaults,
+    pub validate: Validate,
+    /// Of the new and the old object.
+    pub validate_update: ValidateUpdate,
+}
+
+impl Kind {
+    /// A namespaced kind with no columns but name and age.
+    pub fn new<K: Resource>(plural: &'static str, short_names: &[&'static str]) -> Self {
+        let group_name = K::GROUP.split('.').next().filter(|first| !first.is_empty()).unwrap_or("core");
+        Self {
+            group: K::GROUP,
+            version: K::VERSION,
+            kind: K::KIND,
+            plural,
+            singular: K::KIND.to_lowercase(),
+            short_names: short_names.to_vec(),
+            categories: Vec::new(),
+            scope: Scope::Namespaced,
+            subresources: Vec::new(),
+            columns: vec![column("Name", "/metadata/name"), age()],
+            selectable: Vec::new(),
+            collection: plural.into(),
+            schema: format!("{group_name}.{}.{}", K::VERSION, K::KIND),
+            defaults: |_| {},
+            validate: Box::new(|_| ErrorList::default()),
+            validate_update: Box::new(|_, _| ErrorList::default()),
+        }
+    }
+
+    pub fn cluster_scoped(mut self) -> Self {
+        self.scope = Scope::Cluster;
+        self
+    }
+
+    pub fn categories(mut self, categories: &[&'static str]) -> Self {
+        self.categories = categories.to_vec();
+        self
+    }
+
+    pub fn subresource(mut self, subresource: Subresource) -> Self {
+        self.subresources.push(subresource);
+        self
+    }
+
+    /// All columns, the name's included.
+    pub fn columns(mut self, columns: impl Into<Vec<Column>>) -> Self {
+        self.columns = columns.into();
+        self
+    }
+
+    pub fn selectable(mut self, fields: impl Into<Vec<&'static str>>) -> Self {
+        self.selectable = fields.into();
+        self
+    }
+
+    /// Fills in what was left out. Works on the JSON, so that it can tell absent from empty.
+    pub fn defaults(mut self, defaults: Defaults) -> Self {
+        self.defaults = defaults;
+        self
+    }
+
+    /// Judges a complete new object, and a complete update of an old one (which is given second).
+    pub fn validate<K: DeserializeOwned + 'static>(mut self, create: fn(&K) -> ErrorList, update: fn(&K, &K) -> ErrorList) -> Self {
+        self.validate = Box::new(move |value| typed(value).map_or_else(ErrorList::from, |object| create(&object)));
+        self.validate_update = Box::new(move |new, old| match (typed(new), typed(old)) {
+            (Ok(new), Ok(old)) => update(&new, &old),
+            (Err(error), _) | (_, Err(error)) => error.into(),
+        });
+        self
+    }
+
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    pub fn is_namespaced(&self) -> bool {
+        self.scope == Scope::Namespaced
+    }
+
+    pub fn has(&self, subresource: Subresource) -> bool {
+        self.subresources.contains(&subresource)
+    }
+}
+
+fn typed<K: DeserializeOwned>(value: &Value) -> Result<K, String> {
+    K::deserialize(value).map_err(|error| error.to_string())
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, Kind={}", self.api_version(), self.kind)
+    }
+}

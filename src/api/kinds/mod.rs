@@ -1,0 +1,7 @@
+//! The kinds: one declaration each. Routing, discovery, tables, storage keys and watches follow from it.
+
+mod kind;
+mod registry;
+
+pub use kind::{Column, Kind, KindRef, Scope, Subresource, age, column};
+pub use registry::Registry;

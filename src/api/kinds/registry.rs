@@ -1,0 +1,67 @@
+//! All kinds that are served.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use k8s_openapi::Resource;
+use k8s_openapi::api::core::v1;
+
+use super::{Kind, KindRef};
+
+/// The kinds by the names that requests and objects use.
+#[derive(Default)]
+pub struct Registry {
+    /// By group, version and plural.
+    resources: BTreeMap<(String, String, String), KindRef>,
+    /// By group, version and kind.
+    kinds: BTreeMap<(String, String, String), KindRef>,
+}
+
+static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
+    let mut registry = Registry::default();
+    for kind in [
+        Kind::new::<v1::Namespace>("namespaces", &["ns"]).cluster_scoped(),
+        Kind::new::<v1::ConfigMap>("configmaps", &["cm"]),
+        Kind::new::<v1::Pod>("pods", &["po"]),
+    ] {
+        registry.add(kind);
+    }
+    registry
+});
+
+impl Registry {
+    pub fn built_in() -> &'static Registry {
+        &BUILT_IN
+    }
+
+    pub fn add(&mut self, kind: Kind) {
+        let kind = Arc::new(kind);
+        let name = |last: &str| (kind.group.to_owned(), kind.version.to_owned(), last.to_owned());
+        self.resources.insert(name(kind.plural), kind.clone());
+        self.kinds.insert(name(kind.kind), kind.clone());
+    }
+
+    /// What a request's path names.
+    pub fn resource(&self, group: &str, version: &str, plural: &str) -> Option<&KindRef> {
+        self.resources.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+    }
+
+    /// What an object's `apiVersion` and `kind` name.
+    pub fn kind(&self, api_version: &str, kind: &str) -> Option<&KindRef> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.kinds.get(&(group.to_owned(), version.to_owned(), kind.to_owned()))
+    }
+
+    /// The declaration of a Rust type.
+    ///
+    /// # Panics
+    /// The kind is not declared: an actor cannot speak of what the API does not serve.
+    pub fn of<K: Resource>(&self) -> &KindRef {
+        self.kind(K::API_VERSION, K::KIND).unwrap_or_else(|| panic!("{} {} is not declared", K::API_VERSION, K::KIND))
+    }
+
+    /// Every kind, in order of group, version and plural.
+    pub fn all(&self) -> impl Iterator<Item = &KindRef> {
+        self.resources.values()
+    }
+}

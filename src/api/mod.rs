@@ -1,0 +1,11 @@
+//! What objects are and what may be done to them. No actors, no HTTP.
+
+pub mod admission;
+pub mod client;
+pub mod kinds;
+pub mod object;
+pub mod patch;
+pub mod schema;
+pub mod status;
+pub mod validation;
+pub mod verbs;

@@ -1,0 +1,1 @@
+//! The REST front: routing, negotiation, streaming and authentication. Decides nothing about objects.

@@ -1,0 +1,1 @@
+//! Containers in the verbs of the Container Runtime Interface.

@@ -1,0 +1,9 @@
+//! What every actor stands on: supervision, time, chance, the store, containers and the network. Knows no Kubernetes type.
+
+pub mod clock;
+pub mod containers;
+pub mod entropy;
+pub mod network;
+pub mod shutdown;
+pub mod store;
+pub mod supervision;

@@ -1,0 +1,1 @@
+//! The network of pods and services on this machine.

@@ -1,0 +1,1 @@
+//! The whole cast over simulated time, nodes and faults.
