@@ -88,8 +88,27 @@ pub fn age() -> Column {
 }
 
 type Defaults = fn(&mut Value);
+type PrepareCreate = fn(&mut Value);
+type PrepareUpdate = fn(&mut Value, &Value, Option<Subresource>);
 type Validate = Box<dyn Fn(&Value) -> ErrorList + Send + Sync>;
 type ValidateUpdate = Box<dyn Fn(&Value, &Value) -> ErrorList + Send + Sync>;
+
+/// How writes of a kind differ from the rule (upstream: its registry strategy).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traits {
+    /// `metadata.generation` starts at 1 and rises with each change of what is not metadata or status.
+    pub generation: bool,
+    /// A PUT to a name that is not taken creates.
+    pub create_on_update: bool,
+    /// An update must name the `resourceVersion` that it replaces.
+    pub conditional_update: bool,
+    /// A deletion is answered with the object that it removed, not with a `Status`.
+    pub answers_deleted: bool,
+    /// A deletion waits for the grace period, as a pod's does for its kubelet.
+    pub graceful: bool,
+    /// Dependents are orphaned when a deletion does not say what should happen to them.
+    pub orphans_dependents: bool,
+}
 
 /// The declaration of a kind.
 pub struct Kind {
@@ -109,7 +128,12 @@ pub struct Kind {
     pub collection: Arc<str>,
     /// The schema's name in the facts: `core.v1.Pod`.
     pub schema: String,
+    pub traits: Traits,
     pub defaults: Defaults,
+    /// Sets what only the server decides on, in a new object.
+    pub prepare_create: PrepareCreate,
+    /// The same for an update: the new object, the old one, and what of it is written.
+    pub prepare_update: PrepareUpdate,
     pub validate: Validate,
     /// Of the new and the old object.
     pub validate_update: ValidateUpdate,
@@ -133,7 +157,10 @@ impl Kind {
             selectable: Vec::new(),
             collection: plural.into(),
             schema: format!("{group_name}.{}.{}", K::VERSION, K::KIND),
+            traits: Traits::default(),
             defaults: |_| {},
+            prepare_create: |_| {},
+            prepare_update: |_, _, _| {},
             validate: Box::new(|_| ErrorList::default()),
             validate_update: Box::new(|_, _| ErrorList::default()),
         }
@@ -168,6 +195,18 @@ impl Kind {
     /// Fills in what was left out. Works on the JSON, so that it can tell absent from empty.
     pub fn defaults(mut self, defaults: Defaults) -> Self {
         self.defaults = defaults;
+        self
+    }
+
+    pub fn traits(mut self, traits: Traits) -> Self {
+        self.traits = traits;
+        self
+    }
+
+    /// Runs before validation, after what holds for every kind: status emptied on create, kept on an update, the rest kept on a
+    /// status update.
+    pub fn prepare(mut self, create: PrepareCreate, update: PrepareUpdate) -> Self {
+        (self.prepare_create, self.prepare_update) = (create, update);
         self
     }
 

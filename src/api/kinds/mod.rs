@@ -3,5 +3,5 @@
 mod kind;
 mod registry;
 
-pub use kind::{Column, Kind, KindRef, Scope, Subresource, age, column};
+pub use kind::{Column, Kind, KindRef, Scope, Subresource, Traits, age, column};
 pub use registry::Registry;
