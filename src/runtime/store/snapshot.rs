@@ -52,7 +52,8 @@ impl<T: Clone> Snapshot<T> {
             .take_while(move |(key, _)| key.collection == collection && key.path.starts_with(prefix))
     }
 
-    pub(super) fn entries(&self) -> &OrdMap<Key, T> {
+    /// Everything, in order of key.
+    pub fn entries(&self) -> &OrdMap<Key, T> {
         &self.entries
     }
 }
