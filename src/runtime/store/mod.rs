@@ -3,8 +3,15 @@
 //! Architecture invariant: every read is of one [`Snapshot`], every write is one [`Store::commit`], and every change is seen through
 //! [`Store::events`], in order and none skipped. There is no other way to state.
 
+mod embedded;
+mod engine;
 mod history;
+mod local;
 mod snapshot;
+mod writer;
+
+#[cfg(test)]
+mod contract;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +19,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+pub use embedded::{Embedded, create_directory};
+pub use engine::{Engine, EngineError, Record, Recovered, Volatile};
 pub use history::{Bounds, Events, History};
+pub use local::LocalStore;
 pub use snapshot::Snapshot;
 
 /// A point in the store's history. Each commit has the next one; all its writes share it.
@@ -51,7 +61,7 @@ impl fmt::Display for Key {
 }
 
 /// What can be stored: a value that carries its revision within its bytes.
-pub trait Stored: Clone + Send + Sync + 'static {
+pub trait Stored: Clone + Send + Sync + Unpin + 'static {
     /// The same value as of `revision`: what the writer seals at commit, and the last state that a deletion shows.
     fn at(&self, revision: Revision) -> Self;
     fn revision(&self) -> Revision;

@@ -1,0 +1,224 @@
+//! The engine of a single machine: one redb file, one transaction and one fsync for each append.
+//!
+//! Every value carries a checksum of its own, so that a flipped bit is found when it is read and never served.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use nix::fcntl::{Flock, FlockArg};
+use parking_lot::Mutex;
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::{Engine, EngineError, Key, Record, Recovered, Revision};
+
+/// From `collection`, a zero byte and the path, to a checksum, a revision and the value.
+const OBJECTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("objects");
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+const REVISION: &str = "revision";
+const FORMAT: &str = "format";
+/// The layout that this file describes. A file of another format is refused, never guessed at.
+const FORMAT_NUMBER: u64 = 1;
+/// Of redb's pages kept in memory: the disk serves recovery only, so it needs little.
+const CACHE_BYTES: usize = 4 << 20;
+
+/// A data directory's store. Holds the directory's lock for as long as it lives.
+pub struct Embedded {
+    file: PathBuf,
+    /// `None` after a failure that even opening the file again did not heal.
+    database: Mutex<Option<Database>>,
+    _lock: Flock<File>,
+}
+
+impl Embedded {
+    /// Opens or creates the store in a directory, which must exist.
+    ///
+    /// # Errors
+    /// [`EngineError::InUse`] with the holder's process id, [`EngineError::Damaged`] or [`EngineError::Unreadable`] with the file.
+    pub fn open(directory: &Path) -> Result<Self, EngineError> {
+        let lock = lock(&directory.join("lock"))?;
+        let file = directory.join("store.redb");
+        let database = open(&file)?;
+        Ok(Self { file, database: Mutex::new(Some(database)), _lock: lock })
+    }
+
+    fn damaged(&self, what: impl ToString) -> EngineError {
+        EngineError::Damaged { file: self.file.clone(), what: what.to_string() }
+    }
+
+    fn write(&self, head: Revision, records: &[Record]) -> Result<(), EngineError> {
+        let mut guard = self.database.lock();
+        let database = guard.as_ref().ok_or_else(|| EngineError::InDoubt("the store's file could not be opened again".into()))?;
+        let Err(error) = transact(database, head, records) else { return Ok(()) };
+        // redb takes nothing more after a failure until the file is opened anew; what is then there tells the batch's fate.
+        let before = records.iter().filter_map(|record| record.value.as_ref()).map(|(revision, _)| *revision).min();
+        drop(guard.take());
+        let database = open(&self.file).map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
+        let durable = revision(&database).map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
+        *guard = Some(database);
+        match durable < before.unwrap_or(head) {
+            true => Err(EngineError::Refused(error.to_string())),
+            false => Err(EngineError::InDoubt(error.to_string())),
+        }
+    }
+}
+
+fn transact(database: &Database, head: Revision, records: &[Record]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut objects = transaction.open_table(OBJECTS)?;
+        for Record { key, value } in records {
+            let key = encode_key(key);
+            match value {
+                Some((revision, bytes)) => objects.insert(key.as_slice(), seal(*revision, bytes).as_slice())?,
+                None => objects.remove(key.as_slice())?,
+            };
+        }
+        transaction.open_table(META)?.insert(REVISION, head.0)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+impl Engine for Embedded {
+    fn append(&self, head: Revision, records: Vec<Record>) -> BoxFuture<'_, Result<(), EngineError>> {
+        // Blocks its thread for the fsync: the writer has an arbiter of its own.
+        Box::pin(async move { self.write(head, &records) })
+    }
+
+    fn recover(&self) -> Result<Recovered, EngineError> {
+        let guard = self.database.lock();
+        let database = guard.as_ref().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
+        let transaction = database.begin_read().map_err(|error| self.damaged(error))?;
+        let objects = transaction.open_table(OBJECTS).map_err(|error| self.damaged(error))?;
+        let mut recovered = Recovered { revision: revision(database).map_err(|error| self.damaged(error))?, entries: Vec::new() };
+        for entry in objects.iter().map_err(|error| self.damaged(error))? {
+            let (key, value) = entry.map_err(|error| self.damaged(error))?;
+            let key = decode_key(key.value()).ok_or_else(|| self.damaged("a key is not text"))?;
+            let (revision, bytes) = unseal(value.value()).ok_or_else(|| self.damaged(format!("the checksum of {key} is wrong")))?;
+            recovered.entries.push((key, revision, bytes));
+        }
+        Ok(recovered)
+    }
+
+    fn compact(&self) -> Result<(), EngineError> {
+        let mut guard = self.database.lock();
+        let database = guard.as_mut().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
+        database.compact().map(drop).map_err(|error| EngineError::Refused(error.to_string()))
+    }
+
+    fn check(&self) -> Result<(), EngineError> {
+        let mut guard = self.database.lock();
+        let database = guard.as_mut().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
+        match database.check_integrity() {
+            Ok(true) => {}
+            Ok(false) => return Err(self.damaged("its pages do not match their checksums")),
+            Err(error) => return Err(self.damaged(error)),
+        }
+        drop(guard);
+        self.recover().map(drop)
+    }
+}
+
+fn open(file: &Path) -> Result<Database, EngineError> {
+    let existed = file.exists();
+    let database = redb::Builder::new().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
+        redb::DatabaseError::Storage(redb::StorageError::Io(error)) if !matches!(error.kind(), std::io::ErrorKind::InvalidData) => {
+            EngineError::Unreadable { file: file.into(), what: error.to_string() }
+        }
+        error => EngineError::Damaged { file: file.into(), what: error.to_string() },
+    })?;
+    let damaged = |error: redb::Error| EngineError::Damaged { file: file.into(), what: error.to_string() };
+    let format = match existed {
+        true => format(&database).map_err(damaged)?,
+        false => None,
+    };
+    match format {
+        Some(FORMAT_NUMBER) => Ok(database),
+        Some(other) => {
+            let what = format!("its format is {other}, and this program reads format {FORMAT_NUMBER}: use the program that wrote it");
+            Err(EngineError::Unreadable { file: file.into(), what })
+        }
+        None => initialise(&database).map_err(damaged).map(|()| database),
+    }
+}
+
+/// Creates the tables. A file without them is one whose first transaction never became durable.
+fn initialise(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(OBJECTS)?;
+    transaction.open_table(META)?.insert(FORMAT, FORMAT_NUMBER)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn meta(database: &Database, name: &str) -> Result<Option<u64>, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Ok(table) => Ok(table.get(name)?.map(|value| value.value())),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn format(database: &Database) -> Result<Option<u64>, redb::Error> {
+    meta(database, FORMAT)
+}
+
+fn revision(database: &Database) -> Result<Revision, redb::Error> {
+    Ok(Revision(meta(database, REVISION)?.unwrap_or(0)))
+}
+
+/// Takes the directory for this process, or says who has it.
+fn lock(path: &Path) -> Result<Flock<File>, EngineError> {
+    let unreadable = |error: std::io::Error| EngineError::Unreadable { file: path.into(), what: error.to_string() };
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(unreadable)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            lock.set_len(0).and_then(|()| lock.rewind()).map_err(unreadable)?;
+            write!(lock, "{}", std::process::id()).map_err(unreadable)?;
+            Ok(lock)
+        }
+        Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder).map_err(unreadable)?;
+            let file = path.parent().map_or_else(|| path.to_owned(), Path::to_owned);
+            Err(EngineError::InUse { file, holder })
+        }
+        Err((_, errno)) => Err(unreadable(errno.into())),
+    }
+}
+
+fn encode_key(key: &Key) -> Vec<u8> {
+    [key.collection.as_bytes(), b"\0", key.path.as_bytes()].concat()
+}
+
+fn decode_key(bytes: &[u8]) -> Option<Key> {
+    let (collection, path) = std::str::from_utf8(bytes).ok()?.split_once('\0')?;
+    Some(Key::new(collection, path))
+}
+
+fn seal(revision: Revision, bytes: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::with_capacity(bytes.len() + 12);
+    sealed.extend_from_slice(&[0; 4]);
+    sealed.extend_from_slice(&revision.0.to_le_bytes());
+    sealed.extend_from_slice(bytes);
+    let checksum = crc32fast::hash(&sealed[4..]);
+    sealed[..4].copy_from_slice(&checksum.to_le_bytes());
+    sealed
+}
+
+fn unseal(sealed: &[u8]) -> Option<(Revision, Bytes)> {
+    let (checksum, rest) = sealed.split_first_chunk::<4>()?;
+    let (revision, bytes) = rest.split_first_chunk::<8>()?;
+    (u32::from_le_bytes(*checksum) == crc32fast::hash(rest))
+        .then(|| (Revision(u64::from_le_bytes(*revision)), Bytes::copy_from_slice(bytes)))
+}
+
+/// Creates a data directory that only its owner can read; one that exists is made so.
+pub fn create_directory(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::create_dir_all(directory)?;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+}
