@@ -162,7 +162,7 @@ fn a_past_revision_can_be_read_as_it_was() {
             store.commit(vec![write]).await.unwrap();
         }
         let again = store.snapshot_at(then.revision()).unwrap();
-        assert_eq!(again.entries(), then.entries());
+        assert_eq!(again.entries, then.entries);
         assert_eq!(again.revision(), then.revision());
         let newest = store.snapshot().revision();
         assert_eq!(store.snapshot_at(newest.next()).err(), Some(PlaceError::Future { newest }));

@@ -37,7 +37,9 @@ pub(super) struct Commit<T: Stored> {
     pub reply: Reply<T>,
 }
 
-pub(super) type Reply<T> = oneshot::Sender<Result<Committed<T>, CommitError<T>>>;
+pub(super) type Answer<T> = Result<Committed<T>, CommitError<T>>;
+/// Where a batch's answer is waited for.
+pub(super) type Reply<T> = oneshot::Sender<Answer<T>>;
 
 /// Sent by the writer to itself when its mailbox is drained.
 #[derive(Message)]
@@ -142,7 +144,7 @@ struct Staged<T: Stored> {
     snapshot: Snapshot<T>,
     records: Vec<Record>,
     events: Vec<Event<T>>,
-    answers: Vec<(Reply<T>, Result<Committed<T>, CommitError<T>>)>,
+    answers: Vec<(Reply<T>, Answer<T>)>,
 }
 
 impl<T: Stored> Staged<T> {
