@@ -116,7 +116,7 @@ impl<T: Stored> History<T> {
     }
 
     /// Every change after a revision, newest first: what it takes to go back to it.
-    pub fn since(&self, after: Revision) -> Result<Vec<Arc<Event<T>>>, PlaceError> {
+    pub(super) fn since(&self, after: Revision) -> Result<Vec<Arc<Event<T>>>, PlaceError> {
         let state = self.shared.read();
         state.check(after)?;
         Ok(state.log.iter().rev().map(|(_, event)| event).take_while(|event| event.revision > after).cloned().collect())
