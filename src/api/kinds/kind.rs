@@ -1,5 +1,6 @@
 //! What a declaration of a kind can say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::Resource;
@@ -87,6 +88,40 @@ pub fn age() -> Column {
     column("Age", "/metadata/creationTimestamp")
 }
 
+/// A field that a field selector may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selectable {
+    pub name: &'static str,
+    /// A JSON pointer.
+    pub pointer: &'static str,
+    /// What the field counts as where it is absent.
+    pub absent: &'static str,
+}
+
+impl Selectable {
+    /// The text that a selector's value is compared with.
+    pub fn value(&self, object: &Value) -> String {
+        match object.pointer(self.pointer) {
+            Some(Value::String(text)) => text.clone(),
+            None | Some(Value::Null) => self.absent.to_owned(),
+            Some(other) => other.to_string(),
+        }
+    }
+}
+
+/// A selectable field that counts as empty where it is absent.
+pub const fn selectable(name: &'static str, pointer: &'static str) -> Selectable {
+    Selectable { name, pointer, absent: "" }
+}
+
+/// How a version whose fields differ from the stored ones is read and written.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    pub to_stored: fn(&mut Value),
+    pub from_stored: fn(&mut Value),
+}
+
+type Warnings = Box<dyn Fn(&Value, Option<&Value>) -> Vec<String> + Send + Sync>;
 type Defaults = fn(&mut Value);
 type PrepareCreate = fn(&mut Value);
 type PrepareUpdate = fn(&mut Value, &Value, Option<Subresource>);
@@ -123,7 +158,9 @@ pub struct Kind {
     pub subresources: Vec<Subresource>,
     pub columns: Vec<Column>,
     /// Fields that a field selector may name, besides `metadata.name` and `metadata.namespace`.
-    pub selectable: Vec<&'static str>,
+    pub selectable: Vec<Selectable>,
+    /// Whether a whole collection may be deleted at once.
+    pub delete_collection: bool,
     /// Where the objects are kept: the same for all versions of a kind.
     pub collection: Arc<str>,
     /// The schema's name in the facts: `core.v1.Pod`.
@@ -137,6 +174,12 @@ pub struct Kind {
     pub validate: Validate,
     /// Of the new and the old object.
     pub validate_update: ValidateUpdate,
+    /// What is allowed but probably not meant, of the new and the old object.
+    pub warnings: Warnings,
+    /// The judgments on what is written by a subresource that shows the whole object.
+    pub subresource_updates: BTreeMap<Subresource, ValidateUpdate>,
+    /// Set where this version is not the stored one.
+    pub view: Option<View>,
 }
 
 impl Kind {
@@ -155,6 +198,7 @@ impl Kind {
             subresources: Vec::new(),
             columns: vec![column("Name", "/metadata/name"), age()],
             selectable: Vec::new(),
+            delete_collection: true,
             collection: plural.into(),
             schema: format!("{group_name}.{}.{}", K::VERSION, K::KIND),
             traits: Traits::default(),
@@ -163,6 +207,9 @@ impl Kind {
             prepare_update: |_, _, _| {},
             validate: Box::new(|_| ErrorList::default()),
             validate_update: Box::new(|_, _| ErrorList::default()),
+            warnings: Box::new(|_, _| Vec::new()),
+            subresource_updates: BTreeMap::new(),
+            view: None,
         }
     }
 
@@ -176,8 +223,25 @@ impl Kind {
         self
     }
 
-    pub fn subresource(mut self, subresource: Subresource) -> Self {
-        self.subresources.push(subresource);
+    pub fn subresources(mut self, subresources: &[Subresource]) -> Self {
+        self.subresources = subresources.to_vec();
+        self
+    }
+
+    /// Where the objects are kept, if that is not the plural.
+    pub fn collection(mut self, collection: &str) -> Self {
+        self.collection = collection.into();
+        self
+    }
+
+    /// The declared version is not the stored one.
+    pub fn view(mut self, view: View) -> Self {
+        self.view = Some(view);
+        self
+    }
+
+    pub fn without_delete_collection(mut self) -> Self {
+        self.delete_collection = false;
         self
     }
 
@@ -187,7 +251,7 @@ impl Kind {
         self
     }
 
-    pub fn selectable(mut self, fields: impl Into<Vec<&'static str>>) -> Self {
+    pub fn selectable(mut self, fields: impl Into<Vec<Selectable>>) -> Self {
         self.selectable = fields.into();
         self
     }
@@ -213,9 +277,25 @@ impl Kind {
     /// Judges a complete new object, and a complete update of an old one (which is given second).
     pub fn validate<K: DeserializeOwned + 'static>(mut self, create: fn(&K) -> ErrorList, update: fn(&K, &K) -> ErrorList) -> Self {
         self.validate = Box::new(move |value| typed(value).map_or_else(ErrorList::from, |object| create(&object)));
-        self.validate_update = Box::new(move |new, old| match (typed(new), typed(old)) {
-            (Ok(new), Ok(old)) => update(&new, &old),
-            (Err(error), _) | (_, Err(error)) => error.into(),
+        self.validate_update = validate_update(update);
+        self
+    }
+
+    /// Judges what is written by a subresource that shows the whole object: the new one and the old one.
+    pub fn validate_subresource<K: DeserializeOwned + 'static>(
+        mut self,
+        subresource: Subresource,
+        update: fn(&K, &K) -> ErrorList,
+    ) -> Self {
+        self.subresource_updates.insert(subresource, validate_update(update));
+        self
+    }
+
+    /// Says what is allowed but probably not meant.
+    pub fn warnings<K: DeserializeOwned + 'static>(mut self, warnings: fn(&K, Option<&K>) -> Vec<String>) -> Self {
+        self.warnings = Box::new(move |new, old| {
+            let old = old.and_then(|old| typed::<K>(old).ok());
+            typed::<K>(new).map_or_else(|_| Vec::new(), |new| warnings(&new, old.as_ref()))
         });
         self
     }
@@ -231,6 +311,13 @@ impl Kind {
     pub fn has(&self, subresource: Subresource) -> bool {
         self.subresources.contains(&subresource)
     }
+}
+
+fn validate_update<K: DeserializeOwned + 'static>(update: fn(&K, &K) -> ErrorList) -> ValidateUpdate {
+    Box::new(move |new, old| match (typed(new), typed(old)) {
+        (Ok(new), Ok(old)) => update(&new, &old),
+        (Err(error), _) | (_, Err(error)) => error.into(),
+    })
 }
 
 fn typed<K: DeserializeOwned>(value: &Value) -> Result<K, String> {

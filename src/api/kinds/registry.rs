@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
-use k8s_openapi::api::core::v1;
 
-use super::{Kind, KindRef};
+use super::{Kind, KindRef, cluster, config, event, limits, pod, service, storage};
 
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
@@ -20,9 +19,25 @@ pub struct Registry {
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::default();
     for kind in [
-        Kind::new::<v1::Namespace>("namespaces", &["ns"]).cluster_scoped(),
-        Kind::new::<v1::ConfigMap>("configmaps", &["cm"]),
-        Kind::new::<v1::Pod>("pods", &["po"]),
+        cluster::lease(),
+        cluster::namespace(),
+        cluster::node(),
+        cluster::priority_class(),
+        config::config_map(),
+        config::secret(),
+        config::service_account(),
+        event::core_event(),
+        event::event(),
+        limits::limit_range(),
+        limits::resource_quota(),
+        pod::pod(),
+        pod::pod_template(),
+        pod::replication_controller(),
+        service::endpoint_slice(),
+        service::endpoints(),
+        service::service(),
+        storage::persistent_volume(),
+        storage::persistent_volume_claim(),
     ] {
         registry.add(kind);
     }
