@@ -3,6 +3,8 @@
 //! The rooms, in the order in which they may use each other (`ARCHITECTURE.md`):
 //! [`runtime`], [`api`], [`actors`], [`http`], [`simulation`], [`commands`].
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod actors;
 pub mod api;
 pub mod commands;

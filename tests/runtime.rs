@@ -1,0 +1,5 @@
+//! The runtime under real conditions: real files, real processes, real signals.
+
+mod runtime {
+    mod durability;
+}
