@@ -1,0 +1,46 @@
+use std::fmt;
+
+use super::User;
+
+/// An image that is present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The digest of its configuration: `sha256:…`.
+    pub id: String,
+    /// `name:tag`.
+    pub tags: Vec<String>,
+    /// `name@sha256:…`.
+    pub digests: Vec<String>,
+    pub size_bytes: u64,
+    /// Who runs its processes, if it says.
+    pub user: Option<User>,
+}
+
+/// What a registry wants to know of us.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryAuth {
+    pub username: String,
+    pub password: String,
+    /// A token that stands for name and password.
+    pub identity_token: Option<String>,
+    /// The registry's host, if it is known.
+    pub server: Option<String>,
+}
+
+impl fmt::Debug for RegistryAuth {
+    /// Without secrets: this may be logged.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryAuth").field("username", &self.username).field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// How far a pull has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullProgress {
+    /// `Downloading`, `Extracting`, …
+    pub phase: String,
+    /// The layer that it speaks of, if it is one.
+    pub layer: Option<String>,
+    pub done_bytes: u64,
+    pub total_bytes: Option<u64>,
+}
