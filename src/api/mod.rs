@@ -8,5 +8,6 @@ pub mod patch;
 pub mod remote;
 pub mod schema;
 pub mod status;
+pub mod streams;
 pub mod validation;
 pub mod verbs;
