@@ -1,0 +1,41 @@
+//! Ways to find objects of a view without looking at all of them.
+
+use serde::Deserialize;
+
+use crate::api::object::Object;
+
+/// A way to find objects: an object is found under each of the values that `values` gives for it.
+#[derive(Clone, Copy)]
+pub struct Index {
+    pub name: &'static str,
+    pub values: fn(&Object) -> Vec<String>,
+}
+
+/// By the uid of each owner.
+pub const OWNER: Index = Index { name: "owner", values: |object| object.meta().owner_references.iter().map(|o| o.uid.clone()).collect() };
+
+/// By each label, within the namespace.
+pub const LABEL: Index =
+    Index { name: "label", values: |object| object.labels().iter().map(|(key, value)| label(object.namespace(), key, value)).collect() };
+
+/// By `spec.nodeName`: the empty text finds what is not bound yet.
+pub const NODE: Index = Index { name: "node", values: |object| vec![node_name(object)] };
+
+/// The value under which [`LABEL`] keeps a label. No namespace has a slash in it, so two can never be the same.
+pub(super) fn label(namespace: &str, key: &str, value: &str) -> String {
+    format!("{namespace}/{key}={value}")
+}
+
+fn node_name(object: &Object) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Pod {
+        spec: Spec,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Spec {
+        node_name: String,
+    }
+    object.parse::<Pod>().unwrap_or_default().spec.node_name
+}

@@ -1,0 +1,54 @@
+//! The informers of a process: one a kind, shared by all who ask.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::Resource;
+use parking_lot::Mutex;
+
+use super::index::{Index, LABEL, NODE, OWNER};
+use super::{Informer, InformerHandle, Selection};
+use crate::api::client::ClientRef;
+use crate::api::kinds::{KindRef, Registry};
+use crate::runtime::entropy::Entropy;
+use crate::runtime::supervision::Supervisor;
+
+/// Starts an informer when its kind is first asked for. Clones share the set.
+#[derive(Clone)]
+pub struct Informers(Arc<Inner>);
+
+struct Inner {
+    supervisor: Supervisor,
+    client: ClientRef,
+    entropy: Entropy,
+    /// By collection: the versions of a kind are the same objects.
+    handles: Mutex<BTreeMap<Arc<str>, InformerHandle>>,
+}
+
+impl Informers {
+    /// The set's informers become children of `supervisor`.
+    pub fn new(supervisor: Supervisor, client: ClientRef, entropy: &Entropy) -> Self {
+        Self(Arc::new(Inner { supervisor, client, entropy: entropy.split("informers"), handles: Mutex::default() }))
+    }
+
+    /// The informer on all objects of a kind.
+    pub fn of(&self, kind: &KindRef) -> InformerHandle {
+        let Inner { supervisor, client, entropy, handles } = &*self.0;
+        let start = || Informer::start(supervisor, client.clone(), kind, Selection::default(), indexes(kind), entropy);
+        handles.lock().entry(kind.collection.clone()).or_insert_with(start).clone()
+    }
+
+    /// The informer on all objects of a built-in kind.
+    pub fn typed<K: Resource>(&self) -> InformerHandle {
+        self.of(Registry::built_in().of::<K>())
+    }
+}
+
+/// Every kind can be found by owner. Pods are many and looked for by what selects them; so are the slices of a service.
+fn indexes(kind: &KindRef) -> &'static [Index] {
+    match (kind.group, kind.plural) {
+        ("", "pods") => &[OWNER, LABEL, NODE],
+        ("discovery.k8s.io", "endpointslices") => &[OWNER, LABEL],
+        _ => &[OWNER],
+    }
+}
