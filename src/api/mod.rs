@@ -9,5 +9,6 @@ pub mod remote;
 pub mod schema;
 pub mod status;
 pub mod streams;
+pub mod table;
 pub mod validation;
 pub mod verbs;

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::{coordination, core::v1, scheduling};
 
-use super::{Kind, Selectable, Subresource, selectable};
+use super::cells::cluster as cells;
+use super::{Kind, Selectable, Subresource, Traits, age, column, computed, name, selectable};
 
 pub fn namespace() -> Kind {
     Kind::new::<v1::Namespace>("namespaces", &["ns"])
@@ -10,6 +11,7 @@ pub fn namespace() -> Kind {
         .without_delete_collection()
         .subresources(&[Subresource::Finalize, Subresource::Status])
         .selectable([selectable("status.phase", "/status/phase")])
+        .columns([name(), column("Status", "/status/phase"), age()])
 }
 
 pub fn node() -> Kind {
@@ -18,12 +20,35 @@ pub fn node() -> Kind {
         .collection("minions")
         .subresources(&[Subresource::Proxy, Subresource::Status])
         .selectable([Selectable { absent: "false", ..selectable("spec.unschedulable", "/spec/unschedulable") }])
+        .columns([
+            name(),
+            computed("Status", cells::node_status),
+            computed("Roles", cells::node_roles),
+            age(),
+            column("Version", "/status/nodeInfo/kubeletVersion"),
+            computed("Internal-IP", cells::internal_ip).wide(),
+            computed("External-IP", cells::external_ip).wide(),
+            computed("OS-Image", cells::os_image).wide(),
+            computed("Kernel-Version", cells::kernel).wide(),
+            computed("Container-Runtime", cells::container_runtime).wide(),
+        ])
 }
 
 pub fn lease() -> Kind {
     Kind::new::<coordination::v1::Lease>("leases", &[])
+        .traits(Traits { create_on_update: true, conditional_update: true, ..Traits::default() })
+        .columns([name(), column("Holder", "/spec/holderIdentity"), age()])
 }
 
 pub fn priority_class() -> Kind {
-    Kind::new::<scheduling::v1::PriorityClass>("priorityclasses", &["pc"]).cluster_scoped()
+    Kind::new::<scheduling::v1::PriorityClass>("priorityclasses", &["pc"])
+        .cluster_scoped()
+        .traits(Traits { generation: true, ..Traits::default() })
+        .columns([
+            name(),
+            column("Value", "/value").of("integer"),
+            column("Global-Default", "/globalDefault").of("boolean"),
+            age(),
+            column("PreemptionPolicy", "/preemptionPolicy"),
+        ])
 }

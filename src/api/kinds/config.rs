@@ -2,16 +2,25 @@
 
 use k8s_openapi::api::core::v1;
 
-use super::{Kind, Subresource, selectable};
+use super::cells::cluster::{account_secrets, data_entries};
+use super::{Kind, Subresource, Traits, age, column, computed, name, selectable};
 
 pub fn config_map() -> Kind {
-    Kind::new::<v1::ConfigMap>("configmaps", &["cm"])
+    Kind::new::<v1::ConfigMap>("configmaps", &["cm"]).columns([name(), computed("Data", data_entries), age()])
 }
 
 pub fn secret() -> Kind {
-    Kind::new::<v1::Secret>("secrets", &[]).selectable([selectable("type", "/type")])
+    Kind::new::<v1::Secret>("secrets", &[]).selectable([selectable("type", "/type")]).columns([
+        name(),
+        column("Type", "/type"),
+        computed("Data", data_entries),
+        age(),
+    ])
 }
 
 pub fn service_account() -> Kind {
-    Kind::new::<v1::ServiceAccount>("serviceaccounts", &["sa"]).subresources(&[Subresource::Token])
+    Kind::new::<v1::ServiceAccount>("serviceaccounts", &["sa"])
+        .subresources(&[Subresource::Token])
+        .traits(Traits { answers_deleted: true, ..Traits::default() })
+        .columns([name(), computed("Secrets", account_secrets), age()])
 }

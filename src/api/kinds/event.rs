@@ -4,7 +4,7 @@ use k8s_openapi::api::{core, events};
 use serde_json::Value;
 
 use super::kind::View;
-use super::{Kind, selectable};
+use super::{Column, Kind, Traits, cells, column, computed, selectable};
 
 /// Fields whose names differ: in core v1 and in events.k8s.io/v1.
 const RENAMED: [(&str, &str); 7] = [
@@ -21,34 +21,57 @@ const RENAMED: [(&str, &str); 7] = [
 const ALWAYS_IN_CORE: [&str; 2] = ["reportingComponent", "reportingInstance"];
 
 pub fn core_event() -> Kind {
-    Kind::new::<core::v1::Event>("events", &["ev"]).selectable([
-        selectable("involvedObject.kind", "/involvedObject/kind"),
-        selectable("involvedObject.namespace", "/involvedObject/namespace"),
-        selectable("involvedObject.name", "/involvedObject/name"),
-        selectable("involvedObject.uid", "/involvedObject/uid"),
-        selectable("involvedObject.apiVersion", "/involvedObject/apiVersion"),
-        selectable("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
-        selectable("involvedObject.fieldPath", "/involvedObject/fieldPath"),
-        selectable("reason", "/reason"),
-        selectable("reportingComponent", "/reportingComponent"),
-        selectable("source", "/source/component"),
-        selectable("type", "/type"),
-    ])
+    Kind::new::<core::v1::Event>("events", &["ev"])
+        .selectable([
+            selectable("involvedObject.kind", "/involvedObject/kind"),
+            selectable("involvedObject.namespace", "/involvedObject/namespace"),
+            selectable("involvedObject.name", "/involvedObject/name"),
+            selectable("involvedObject.uid", "/involvedObject/uid"),
+            selectable("involvedObject.apiVersion", "/involvedObject/apiVersion"),
+            selectable("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
+            selectable("involvedObject.fieldPath", "/involvedObject/fieldPath"),
+            selectable("reason", "/reason"),
+            selectable("reportingComponent", "/reportingComponent"),
+            selectable("source", "/source/component"),
+            selectable("type", "/type"),
+        ])
+        .traits(Traits { create_on_update: true, ..Traits::default() })
+        .columns(columns())
+}
+
+/// Of the core form, as which an event is shown whatever version is asked for.
+fn columns() -> [Column; 10] {
+    [
+        computed("Last Seen", cells::event::last_seen),
+        column("Type", "/type"),
+        column("Reason", "/reason"),
+        computed("Object", cells::event::object),
+        column("Subobject", "/involvedObject/fieldPath").wide(),
+        computed("Source", cells::event::source).wide(),
+        computed("Message", cells::event::message),
+        computed("First Seen", cells::event::first_seen).wide(),
+        computed("Count", cells::event::count).wide(),
+        column("Name", "/metadata/name").wide(),
+    ]
 }
 
 pub fn event() -> Kind {
-    Kind::new::<events::v1::Event>("events", &["ev"]).view(View { to_stored, from_stored }).selectable([
-        selectable("reason", "/reason"),
-        selectable("regarding.kind", "/regarding/kind"),
-        selectable("regarding.namespace", "/regarding/namespace"),
-        selectable("regarding.name", "/regarding/name"),
-        selectable("regarding.uid", "/regarding/uid"),
-        selectable("regarding.apiVersion", "/regarding/apiVersion"),
-        selectable("regarding.resourceVersion", "/regarding/resourceVersion"),
-        selectable("regarding.fieldPath", "/regarding/fieldPath"),
-        selectable("reportingController", "/reportingController"),
-        selectable("type", "/type"),
-    ])
+    Kind::new::<events::v1::Event>("events", &["ev"])
+        .view(View { to_stored, from_stored })
+        .traits(Traits { create_on_update: true, ..Traits::default() })
+        .columns(columns())
+        .selectable([
+            selectable("reason", "/reason"),
+            selectable("regarding.kind", "/regarding/kind"),
+            selectable("regarding.namespace", "/regarding/namespace"),
+            selectable("regarding.name", "/regarding/name"),
+            selectable("regarding.uid", "/regarding/uid"),
+            selectable("regarding.apiVersion", "/regarding/apiVersion"),
+            selectable("regarding.resourceVersion", "/regarding/resourceVersion"),
+            selectable("regarding.fieldPath", "/regarding/fieldPath"),
+            selectable("reportingController", "/reportingController"),
+            selectable("type", "/type"),
+        ])
 }
 
 fn to_stored(event: &mut Value) {

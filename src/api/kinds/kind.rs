@@ -7,6 +7,7 @@ use k8s_openapi::Resource;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::column::{self, Column};
 use crate::api::validation::ErrorList;
 
 /// Kinds are shared by all who name them.
@@ -56,36 +57,6 @@ impl Subresource {
             Self::Proxy => "proxy",
         }
     }
-}
-
-/// One column of `kubectl get`.
-#[derive(Clone, Debug)]
-pub struct Column {
-    pub name: &'static str,
-    /// `string`, `integer`, `date`, …
-    pub kind: &'static str,
-    pub format: &'static str,
-    /// 0 is shown always, 1 only in wide output.
-    pub priority: i32,
-    pub cell: Cell,
-}
-
-/// Where a cell's text comes from.
-#[derive(Clone, Debug)]
-pub enum Cell {
-    /// A JSON pointer; what it finds is shown as it is.
-    Pointer(&'static str),
-    Computed(fn(&Value) -> Value),
-}
-
-/// A column that shows what a JSON pointer finds.
-pub fn column(name: &'static str, pointer: &'static str) -> Column {
-    Column { name, kind: "string", format: "", priority: 0, cell: Cell::Pointer(pointer) }
-}
-
-/// The time since creation.
-pub fn age() -> Column {
-    column("Age", "/metadata/creationTimestamp")
 }
 
 /// A field that a field selector may name.
@@ -157,6 +128,8 @@ pub struct Kind {
     pub scope: Scope,
     pub subresources: Vec<Subresource>,
     pub columns: Vec<Column>,
+    /// The `conditions` of an object's table row.
+    pub row_conditions: fn(&Value) -> Option<Value>,
     /// Fields that a field selector may name, besides `metadata.name` and `metadata.namespace`.
     pub selectable: Vec<Selectable>,
     /// Whether a whole collection may be deleted at once.
@@ -183,7 +156,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// A namespaced kind with no columns but name and age.
+    /// A namespaced kind with no columns but name and time of creation.
     pub fn new<K: Resource>(plural: &'static str, short_names: &[&'static str]) -> Self {
         let group_name = K::GROUP.split('.').next().filter(|first| !first.is_empty()).unwrap_or("core");
         Self {
@@ -196,7 +169,8 @@ impl Kind {
             categories: Vec::new(),
             scope: Scope::Namespaced,
             subresources: Vec::new(),
-            columns: vec![column("Name", "/metadata/name"), age()],
+            columns: column::plain(),
+            row_conditions: |_| None,
             selectable: Vec::new(),
             delete_collection: true,
             collection: plural.into(),
@@ -248,6 +222,12 @@ impl Kind {
     /// All columns, the name's included.
     pub fn columns(mut self, columns: impl Into<Vec<Column>>) -> Self {
         self.columns = columns.into();
+        self
+    }
+
+    /// What a table's row says of an object besides its cells.
+    pub fn row_conditions(mut self, conditions: fn(&Value) -> Option<Value>) -> Self {
+        self.row_conditions = conditions;
         self
     }
 

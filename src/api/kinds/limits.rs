@@ -2,12 +2,16 @@
 
 use k8s_openapi::api::core::v1;
 
-use super::{Kind, Subresource};
+use super::cells::cluster as cells;
+use super::{Kind, Subresource, Traits, age, computed, name};
 
 pub fn limit_range() -> Kind {
-    Kind::new::<v1::LimitRange>("limitranges", &["limits"])
+    Kind::new::<v1::LimitRange>("limitranges", &["limits"]).traits(Traits { create_on_update: true, ..Traits::default() })
 }
 
 pub fn resource_quota() -> Kind {
-    Kind::new::<v1::ResourceQuota>("resourcequotas", &["quota"]).subresources(&[Subresource::Status])
+    Kind::new::<v1::ResourceQuota>("resourcequotas", &["quota"])
+        .subresources(&[Subresource::Status])
+        .traits(Traits { answers_deleted: true, ..Traits::default() })
+        .columns([name(), computed("Request", cells::quota_requests), computed("Limit", cells::quota_limits), age()])
 }

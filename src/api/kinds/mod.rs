@@ -1,8 +1,11 @@
 //! The kinds: one declaration each. Routing, discovery, tables, storage keys and watches follow from it.
 
+mod cells;
 mod cluster;
+mod column;
 mod config;
 mod event;
+mod fields;
 mod kind;
 mod limits;
 mod pod;
@@ -10,5 +13,6 @@ mod registry;
 mod service;
 mod storage;
 
-pub use kind::{Cell, Column, Kind, KindRef, Scope, Selectable, Subresource, Traits, View, age, column, selectable};
+pub use column::{Cell, Column, age, column, computed, name};
+pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Traits, View, selectable};
 pub use registry::Registry;

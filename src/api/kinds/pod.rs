@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1;
 
-use super::{Kind, Selectable, Subresource, selectable};
+use super::cells::pod as cells;
+use super::{Column, Kind, Selectable, Subresource, Traits, age, column, computed, name, selectable};
 
 pub fn pod() -> Kind {
     use Subresource::{Attach, Binding, EphemeralContainers, Eviction, Exec, Log, PortForward, Proxy, Resize, Status};
@@ -19,16 +20,48 @@ pub fn pod() -> Kind {
             selectable("status.podIP", "/status/podIP"),
             selectable("status.nominatedNodeName", "/status/nominatedNodeName"),
         ])
+        .traits(Traits { generation: true, graceful: true, answers_deleted: true, ..Traits::default() })
+        .columns([
+            name(),
+            computed("Ready", cells::ready),
+            computed("Status", cells::status),
+            computed("Restarts", cells::restarts),
+            age(),
+            computed("IP", cells::ip).wide(),
+            computed("Node", cells::node).wide(),
+            computed("Nominated Node", cells::nominated_node).wide(),
+            computed("Readiness Gates", cells::readiness_gates).wide(),
+        ])
+        .row_conditions(cells::row_conditions)
 }
 
 pub fn pod_template() -> Kind {
+    let [containers, images] = template_columns();
     Kind::new::<v1::PodTemplate>("podtemplates", &[])
+        .traits(Traits { generation: true, answers_deleted: true, ..Traits::default() })
+        .columns([name(), containers, images, computed("Pod Labels", cells::template_labels)])
 }
 
 pub fn replication_controller() -> Kind {
+    let [containers, images] = template_columns();
     Kind::new::<v1::ReplicationController>("replicationcontrollers", &["rc"])
         .categories(&["all"])
         .collection("controllers")
         .subresources(&[Subresource::Scale, Subresource::Status])
         .selectable([Selectable { absent: "0", ..selectable("status.replicas", "/status/replicas") }])
+        .traits(Traits { generation: true, answers_deleted: true, orphans_dependents: true, ..Traits::default() })
+        .columns([
+            name(),
+            column("Desired", "/spec/replicas").of("integer"),
+            column("Current", "/status/replicas").of("integer"),
+            column("Ready", "/status/readyReplicas").of("integer"),
+            age(),
+            containers.wide(),
+            images.wide(),
+            computed("Selector", cells::selector).wide(),
+        ])
+}
+
+fn template_columns() -> [Column; 2] {
+    [computed("Containers", cells::template_containers), computed("Images", cells::template_images)]
 }

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::{core::v1, discovery};
 
-use super::{Kind, Subresource, selectable};
+use super::cells::service as cells;
+use super::{Kind, Subresource, Traits, age, column, computed, name, selectable};
 
 pub fn service() -> Kind {
     Kind::new::<v1::Service>("services", &["svc"])
@@ -10,12 +11,31 @@ pub fn service() -> Kind {
         .collection("services/specs")
         .subresources(&[Subresource::Proxy, Subresource::Status])
         .selectable([selectable("spec.clusterIP", "/spec/clusterIP"), selectable("spec.type", "/spec/type")])
+        .traits(Traits { create_on_update: true, answers_deleted: true, ..Traits::default() })
+        .columns([
+            name(),
+            column("Type", "/spec/type"),
+            computed("Cluster-IP", cells::cluster_ip),
+            computed("External-IP", cells::external_ip),
+            computed("Port(s)", cells::ports),
+            age(),
+            computed("Selector", cells::selector).wide(),
+        ])
 }
 
 pub fn endpoints() -> Kind {
-    Kind::new::<v1::Endpoints>("endpoints", &["ep"]).collection("services/endpoints")
+    Kind::new::<v1::Endpoints>("endpoints", &["ep"])
+        .collection("services/endpoints")
+        .traits(Traits { create_on_update: true, ..Traits::default() })
+        .columns([name(), computed("Endpoints", cells::endpoints), age()])
 }
 
 pub fn endpoint_slice() -> Kind {
-    Kind::new::<discovery::v1::EndpointSlice>("endpointslices", &[])
+    Kind::new::<discovery::v1::EndpointSlice>("endpointslices", &[]).traits(Traits { generation: true, ..Traits::default() }).columns([
+        name(),
+        column("AddressType", "/addressType"),
+        computed("Ports", cells::slice_ports),
+        computed("Endpoints", cells::slice_endpoints),
+        age(),
+    ])
 }

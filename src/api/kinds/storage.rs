@@ -2,12 +2,42 @@
 
 use k8s_openapi::api::core::v1;
 
-use super::{Kind, Subresource};
+use super::cells::storage as cells;
+use super::{Kind, Subresource, Traits, age, column, computed, name};
 
 pub fn persistent_volume() -> Kind {
-    Kind::new::<v1::PersistentVolume>("persistentvolumes", &["pv"]).cluster_scoped().subresources(&[Subresource::Status])
+    Kind::new::<v1::PersistentVolume>("persistentvolumes", &["pv"])
+        .cluster_scoped()
+        .subresources(&[Subresource::Status])
+        .traits(Traits { answers_deleted: true, ..Traits::default() })
+        .columns([
+            name(),
+            computed("Capacity", cells::volume_capacity),
+            computed("Access Modes", cells::volume_access_modes),
+            column("Reclaim Policy", "/spec/persistentVolumeReclaimPolicy"),
+            computed("Status", cells::phase),
+            computed("Claim", cells::volume_claim),
+            computed("StorageClass", cells::class),
+            computed("VolumeAttributesClass", cells::attributes_class),
+            column("Reason", "/status/reason"),
+            age(),
+            computed("VolumeMode", cells::mode).wide(),
+        ])
 }
 
 pub fn persistent_volume_claim() -> Kind {
-    Kind::new::<v1::PersistentVolumeClaim>("persistentvolumeclaims", &["pvc"]).subresources(&[Subresource::Status])
+    Kind::new::<v1::PersistentVolumeClaim>("persistentvolumeclaims", &["pvc"])
+        .subresources(&[Subresource::Status])
+        .traits(Traits { answers_deleted: true, ..Traits::default() })
+        .columns([
+            name(),
+            computed("Status", cells::phase),
+            column("Volume", "/spec/volumeName"),
+            computed("Capacity", cells::claim_capacity),
+            computed("Access Modes", cells::claim_access_modes),
+            computed("StorageClass", cells::class),
+            computed("VolumeAttributesClass", cells::attributes_class),
+            age(),
+            computed("VolumeMode", cells::mode).wide(),
+        ])
 }
