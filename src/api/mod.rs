@@ -12,3 +12,4 @@ pub mod streams;
 pub mod table;
 pub mod validation;
 pub mod verbs;
+pub mod yaml;

@@ -1,8 +1,70 @@
 //! One file a subcommand; where a process is put together.
 
+mod access;
+mod completions;
+mod delete;
+mod describe;
+mod get;
+mod logs;
+mod manifests;
+mod print;
+mod resources;
+mod tree;
+
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a command failed, in one line that a person can act on.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A Kubernetes cluster in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "kabuki", version, about, propagate_version = true, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show objects, one line each
+    Get(get::Get),
+    /// Show everything about objects, with their events
+    Describe(describe::Describe),
+    /// Delete objects
+    Delete(delete::Delete),
+    /// Print what a pod's container has written
+    Logs(logs::Logs),
+    /// Show the live supervision tree
+    Tree(tree::Tree),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+}
 
 /// The program's entry.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Get(command) => client(command.run()),
+        Command::Describe(command) => client(command.run()),
+        Command::Delete(command) => client(command.run()),
+        Command::Logs(command) => client(command.run()),
+        Command::Tree(command) => client(command.run()),
+        Command::Completions(command) => command.run(),
+    }
+}
+
+/// Runs a command that only asks a server. Ctrl-C ends it, as it ends any program that holds nothing.
+fn client(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
