@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::Failure;
 use super::access::{Access, Connection};
 use super::print::{self, Columns};
 use super::resources::{Resource, Resources, query, selected};
-use super::Failure;
 use crate::api::remote::Ask;
 
 /// Said by the outline's first lines, or of no interest to a reader.
@@ -68,7 +68,11 @@ fn title(field: &str) -> String {
         if letter.is_uppercase() && !last.is_uppercase() {
             title.push(' ');
         }
-        if index == 0 { title.extend(letter.to_uppercase()) } else { title.push(letter) }
+        if index == 0 {
+            title.extend(letter.to_uppercase())
+        } else {
+            title.push(letter)
+        }
         last = letter;
     }
     title
@@ -118,7 +122,8 @@ async fn events(connection: &Connection, namespace: &str, uid: &str) -> Result<S
     if events.is_empty() {
         return Ok("Events: <none>\n".into());
     }
-    let last_seen = |event: &&Value| ["lastTimestamp", "eventTime"].iter().find_map(|field| event[*field].as_str()).unwrap_or_default().to_owned();
+    let last_seen =
+        |event: &&Value| ["lastTimestamp", "eventTime"].iter().find_map(|field| event[*field].as_str()).unwrap_or_default().to_owned();
     events.sort_by_key(last_seen);
     let mut columns = Columns::default();
     columns.row(["TYPE", "REASON", "LAST SEEN", "FROM", "MESSAGE"].map(str::to_owned));

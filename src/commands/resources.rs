@@ -39,7 +39,8 @@ impl Resource {
 
     fn is_called(&self, word: &str) -> bool {
         let (name, group) = word.split_once('.').unwrap_or((word, ""));
-        let named = self.plural == name || self.singular == name || self.kind.to_lowercase() == name || self.short_names.iter().any(|s| s == name);
+        let named =
+            self.plural == name || self.singular == name || self.kind.to_lowercase() == name || self.short_names.iter().any(|s| s == name);
         named && self.group.starts_with(group)
     }
 }
@@ -93,10 +94,12 @@ struct ResponseKind {
 
 impl Resources {
     pub async fn discover(remote: &Remote) -> Result<Self, Failure> {
-        let (core, groups) = try_join(remote.json(Ask::get("/api").accept(AGGREGATED)), remote.json(Ask::get("/apis").accept(AGGREGATED))).await?;
+        let (core, groups) =
+            try_join(remote.json(Ask::get("/api").accept(AGGREGATED)), remote.json(Ask::get("/apis").accept(AGGREGATED))).await?;
         let mut resources = Vec::new();
         for list in [core, groups] {
-            let list: GroupList = serde_json::from_value(list).map_err(|error| format!("the server's discovery cannot be read: {error}"))?;
+            let list: GroupList =
+                serde_json::from_value(list).map_err(|error| format!("the server's discovery cannot be read: {error}"))?;
             for Group { metadata, versions } in list.items {
                 for Version { version, resources: found } in versions {
                     resources.extend(found.into_iter().map(|found| Resource {
@@ -120,7 +123,8 @@ impl Resources {
         let mut found: Vec<Resource> = Vec::new();
         for word in words.split(',').map(str::to_lowercase) {
             let in_category = || self.0.iter().filter(|resource| resource.categories.contains(&word)).cloned().collect();
-            let meant: Vec<Resource> = self.0.iter().find(|resource| resource.is_called(&word)).map_or_else(in_category, |one| vec![one.clone()]);
+            let meant: Vec<Resource> =
+                self.0.iter().find(|resource| resource.is_called(&word)).map_or_else(in_category, |one| vec![one.clone()]);
             if meant.is_empty() {
                 return Err(format!("the server doesn't have a resource type {word:?}").into());
             }
