@@ -1,4 +1,5 @@
 //! The cast: every part of the cluster that acts, each an actor that speaks to [`crate::api::client::Client`] only.
 
 pub mod backoff;
+pub mod controllers;
 pub mod informer;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::subscription::Inbox;
 use super::{Delta, Index, Subscription, View};
+use crate::runtime::store::Revision;
 
 /// Reads and follows an informer, from any thread. Cloned handles share it.
 #[derive(Clone)]
@@ -18,7 +19,8 @@ pub(super) struct Shared {
     view: ArcSwap<View>,
     /// Locked while a view is published or a subscriber joins, so that each delta reaches each subscriber exactly once.
     subscribers: Mutex<Vec<Weak<Inbox>>>,
-    synced: watch::Sender<bool>,
+    /// Up to where the view goes, once there is one.
+    place: watch::Sender<Option<Revision>>,
 }
 
 impl InformerHandle {
@@ -45,19 +47,25 @@ impl InformerHandle {
 
     /// The first list has arrived.
     pub fn has_synced(&self) -> bool {
-        *self.0.synced.borrow()
+        self.0.place.borrow().is_some()
     }
 
     /// Resolves once the first list has arrived.
     pub async fn synced(&self) {
-        let mut synced = self.0.synced.subscribe();
-        synced.wait_for(|synced| *synced).await.expect("the sender lives as long as this handle");
+        self.reached(Revision(0)).await;
+    }
+
+    /// Resolves once the view has come to a revision. Who waits here for what it wrote itself never decides on a view that lacks it
+    /// (what KEP-5647 does for upstream's controllers, and what expectations did before).
+    pub async fn reached(&self, revision: Revision) {
+        let mut place = self.0.place.subscribe();
+        place.wait_for(|place| *place >= Some(revision)).await.expect("the sender lives as long as this handle");
     }
 }
 
 impl Shared {
     pub(super) fn new(indexes: &[Index]) -> Self {
-        Self { view: ArcSwap::from_pointee(View::empty(indexes)), subscribers: Mutex::new(Vec::new()), synced: watch::Sender::new(false) }
+        Self { view: ArcSwap::from_pointee(View::empty(indexes)), subscribers: Mutex::new(Vec::new()), place: watch::Sender::new(None) }
     }
 
     pub(super) fn view(&self) -> Arc<View> {
@@ -67,6 +75,7 @@ impl Shared {
     /// Shows a view, and tells every subscriber what is new in it.
     pub(super) fn publish(&self, view: View, deltas: Vec<Delta>) {
         let mut subscribers = self.subscribers.lock();
+        let revision = view.revision();
         self.view.store(Arc::new(view));
         subscribers.retain(|inbox| {
             let Some(inbox) = inbox.upgrade() else { return false };
@@ -76,6 +85,6 @@ impl Shared {
             true
         });
         drop(subscribers);
-        self.synced.send_if_modified(|synced| !std::mem::replace(synced, true));
+        self.place.send_replace(Some(revision));
     }
 }
