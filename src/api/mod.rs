@@ -7,6 +7,7 @@ pub mod object;
 pub mod patch;
 pub mod remote;
 pub mod schema;
+pub mod selector;
 pub mod status;
 pub mod streams;
 pub mod table;
