@@ -1,73 +1,29 @@
 //! Supervision trees over unmodified actix.
+//!
+//! Stock actix loses an actor for ever when it panics, and its mailbox with it. Here every actor runs in a [`Ctx`], whose mailbox
+//! belongs to a seat that outlives it: when the actor ends, by a panic or of its own will, its [`Supervisor`] builds it anew by its
+//! factory, and every address and every waiting message is still good. Only the message whose handling panicked is lost; its sender
+//! gets a `MailboxError`.
+//!
+//! - [`ChildSpec`] says how a child is built, restarted and stopped; [`SupervisorSpec`] how a supervisor treats its children.
+//! - [`Supervisor`] is the handle with which anybody starts and stops children, from any thread.
+//! - [`Tree`] is what can be seen of it all, read from atomics: a stuck actor is visible too.
+//!
+//! Invariants. An actor lives until it stops itself, is stopped or panics, not until its last address is dropped. What it spawned by
+//! `ctx.spawn`, `ctx.wait` or a `ResponseActFuture` dies with it and is contained like it; a plain `ResponseFuture` or a
+//! `actix::spawn` is a task of its own: nobody restarts it. Every wake of an actor polls all of its futures, so keep one
+//! `FuturesUnordered` or `DelayQueue` in it, never a timer per object.
 
-use actix::{Actor, Addr};
+mod context;
+mod node;
+mod panics;
+mod run;
+mod spec;
+mod supervisor;
+mod team;
+mod tree;
 
-/// The context of every actor of the cast: `type Context = Ctx<Self>`.
-pub type Ctx<A> = actix::Context<A>;
-
-/// Which children are restarted when one of them ends (OTP's terms).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// Only the one that ended.
-    OneForOne,
-    /// All of them.
-    OneForAll,
-    /// The one that ended and those started after it.
-    RestForOne,
-}
-
-/// When a child is restarted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Restart {
-    /// Always.
-    Permanent,
-    /// Only after a panic.
-    Transient,
-    /// Never.
-    Temporary,
-}
-
-/// How a child is made, restarted and stopped. `factory` builds it anew at every start.
-pub struct ChildSpec<A> {
-    pub name: String,
-    pub factory: Box<dyn FnMut() -> A + Send>,
-    pub restart: Restart,
-}
-
-impl<A> ChildSpec<A> {
-    pub fn new(name: impl Into<String>, factory: impl FnMut() -> A + Send + 'static) -> Self {
-        Self { name: name.into(), factory: Box::new(factory), restart: Restart::Permanent }
-    }
-
-    pub fn restart(mut self, restart: Restart) -> Self {
-        self.restart = restart;
-        self
-    }
-}
-
-/// A handle on one supervisor of the tree; clones name the same supervisor.
-#[derive(Clone)]
-pub struct Supervisor {}
-
-impl Supervisor {
-    /// The root of a process's tree.
-    pub fn root(_strategy: Strategy) -> Self {
-        Self {}
-    }
-
-    /// A supervisor below this one.
-    pub fn supervisor(&self, _name: &str, _strategy: Strategy) -> Supervisor {
-        Self {}
-    }
-
-    /// Starts a child; its address survives every restart.
-    pub fn start<A: Actor<Context = Ctx<A>>>(&self, mut spec: ChildSpec<A>) -> Addr<A> {
-        (spec.factory)().start()
-    }
-
-    /// Stops one child in order and forgets it.
-    pub async fn stop_child(&self, _name: &str) {}
-
-    /// Stops all children in reverse order of start, each within its deadline.
-    pub async fn stop(&self) {}
-}
+pub use context::Ctx;
+pub use spec::{ChildSpec, Restart, Strategy, SupervisorSpec};
+pub use supervisor::{Ended, Supervisor};
+pub use tree::{LastPanic, State, Tree};
