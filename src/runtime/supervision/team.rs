@@ -78,10 +78,19 @@ impl Drop for Report {
 
 /// What a handle may ask.
 pub(super) enum Command {
-    Start { id: u64, child: Child },
+    Start {
+        id: u64,
+        child: Child,
+    },
     /// Stops all children of that name, the last first.
-    StopNamed { name: String, done: oneshot::Sender<()> },
-    StopId { id: u64, done: oneshot::Sender<()> },
+    StopNamed {
+        name: String,
+        done: oneshot::Sender<()>,
+    },
+    StopId {
+        id: u64,
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// A child as its supervisor sees it.
