@@ -11,6 +11,7 @@ pub mod selector;
 pub mod status;
 pub mod streams;
 pub mod table;
+pub mod tokens;
 pub mod validation;
 pub mod verbs;
 pub mod yaml;

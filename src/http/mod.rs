@@ -1,1 +1,3 @@
-//! The REST front: routing, negotiation, streaming and authentication. Decides nothing about objects.
+//! The REST front: identity, authentication, routing, negotiation, streaming; one generic handler a verb. Decides nothing about objects.
+
+pub mod identity;

@@ -1,0 +1,152 @@
+//! Tokens of service accounts: JSON Web Tokens (RFC 7519), signed with ES256 by the cluster's own key.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::runtime::clock;
+
+/// Who issues the tokens, and the audience of those that are for the API itself.
+pub const ISSUER: &str = "https://kubernetes.default.svc";
+
+/// What a token says. Times are seconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    pub aud: Vec<String>,
+    pub exp: i64,
+    pub iat: i64,
+    pub iss: String,
+    pub jti: String,
+    #[serde(rename = "kubernetes.io")]
+    pub kubernetes: Bound,
+    pub nbf: i64,
+    /// `system:serviceaccount:<namespace>:<name>`.
+    pub sub: String,
+}
+
+/// What a token stands and falls with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Bound {
+    pub namespace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Reference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Reference>,
+    pub serviceaccount: Reference,
+}
+
+/// An object by its name and uid.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    pub name: String,
+    pub uid: String,
+}
+
+/// Issues and verifies tokens.
+pub struct Tokens {
+    key: EcdsaKeyPair,
+    key_id: String,
+    chance: SystemRandom,
+}
+
+impl Tokens {
+    /// From a P-256 key in PKCS #8.
+    ///
+    /// # Errors
+    /// The bytes are no such key.
+    pub fn from_pkcs8(key: &[u8]) -> Result<Self, String> {
+        let chance = SystemRandom::new();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key, &chance).map_err(|error| error.to_string())?;
+        let key_id = URL_SAFE_NO_PAD.encode(Sha256::digest(key.public_key()));
+        Ok(Self { key, key_id, chance })
+    }
+
+    /// With a key that nobody else has; what it issues ends with the process.
+    pub fn ephemeral() -> Self {
+        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).expect("the system has chance");
+        Self::from_pkcs8(key.as_ref()).expect("a key that was just made is one")
+    }
+
+    /// Signs the claims, with [`ISSUER`] as their issuer.
+    pub fn issue(&self, claims: Claims) -> String {
+        let claims = Claims { iss: ISSUER.into(), ..claims };
+        let header = json!({"alg": "ES256", "kid": self.key_id});
+        let encode = |value: &[u8]| URL_SAFE_NO_PAD.encode(value);
+        let claims = serde_json::to_vec(&claims).expect("claims are plain text and numbers");
+        let mut token = format!("{}.{}", encode(header.to_string().as_bytes()), encode(&claims));
+        let signature = self.key.sign(&self.chance, token.as_bytes()).expect("the system has chance");
+        token.push('.');
+        token.push_str(&encode(signature.as_ref()));
+        token
+    }
+
+    /// The claims of a token that this cluster has issued, if it is in force now. Whether its audience is the right one, and what it is
+    /// bound to still there, is the caller's to say.
+    pub fn verify(&self, token: &str) -> Option<Claims> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+        let header: serde_json::Value = serde_json::from_slice(&decode(header)?).ok()?;
+        if header["alg"] != "ES256" {
+            return None;
+        }
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key().as_ref());
+        public.verify(signed.as_bytes(), &decode(signature)?).ok()?;
+        let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
+        let now = clock::now().as_second();
+        (claims.iss == ISSUER && claims.nbf <= now && now < claims.exp).then_some(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(valid_from: i64, valid_for: i64) -> Claims {
+        let now = clock::now().as_second();
+        let serviceaccount = Reference { name: "default".into(), uid: "u".into() };
+        Claims {
+            aud: vec![ISSUER.into()],
+            exp: now + valid_from + valid_for,
+            iat: now,
+            nbf: now + valid_from,
+            kubernetes: Bound { namespace: "n".into(), serviceaccount, ..Bound::default() },
+            ..Claims::default()
+        }
+    }
+
+    #[test]
+    fn a_token_says_what_was_signed() {
+        let tokens = Tokens::ephemeral();
+        let read = tokens.verify(&tokens.issue(claims(0, 60))).unwrap();
+        assert_eq!(read.kubernetes.serviceaccount.uid, "u");
+        assert_eq!(read.iss, ISSUER);
+    }
+
+    #[test]
+    fn a_token_is_void_before_its_time_and_after_it() {
+        let tokens = Tokens::ephemeral();
+        assert_eq!(tokens.verify(&tokens.issue(claims(-60, 60))), None);
+        assert_eq!(tokens.verify(&tokens.issue(claims(30, 60))), None);
+    }
+
+    #[test]
+    fn a_token_of_another_key_or_with_other_claims_is_void() {
+        let tokens = Tokens::ephemeral();
+        let token = tokens.issue(claims(0, 60));
+        assert_eq!(Tokens::ephemeral().verify(&token), None);
+        let parts: Vec<&str> = token.split('.').collect();
+        let other = tokens.issue(claims(0, 6000));
+        let forged = format!("{}.{}.{}", parts[0], other.split('.').nth(1).unwrap(), parts[2]);
+        assert_eq!(tokens.verify(&forged), None);
+        let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), parts[1]);
+        assert_eq!(tokens.verify(&unsigned), None);
+    }
+}
