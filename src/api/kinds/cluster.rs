@@ -3,7 +3,7 @@
 use k8s_openapi::api::{coordination, core::v1, scheduling};
 
 use super::cells::cluster as cells;
-use super::{Kind, Selectable, Subresource, Traits, age, column, computed, name, selectable};
+use super::{Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
 
 pub fn namespace() -> Kind {
     Kind::new::<v1::Namespace>("namespaces", &["ns"])
@@ -12,6 +12,7 @@ pub fn namespace() -> Kind {
         .subresources(&[Subresource::Finalize, Subresource::Status])
         .selectable([selectable("status.phase", "/status/phase")])
         .columns([name(), column("Status", "/status/phase"), age()])
+        .defaults(defaults::namespace)
 }
 
 pub fn node() -> Kind {
@@ -32,6 +33,7 @@ pub fn node() -> Kind {
             computed("Kernel-Version", cells::kernel).wide(),
             computed("Container-Runtime", cells::container_runtime).wide(),
         ])
+        .defaults(defaults::node)
 }
 
 pub fn lease() -> Kind {
@@ -51,4 +53,5 @@ pub fn priority_class() -> Kind {
             age(),
             column("PreemptionPolicy", "/preemptionPolicy"),
         ])
+        .defaults(defaults::priority_class)
 }

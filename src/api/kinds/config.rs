@@ -3,19 +3,17 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::cluster::{account_secrets, data_entries};
-use super::{Kind, Subresource, Traits, age, column, computed, name, selectable};
+use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable};
 
 pub fn config_map() -> Kind {
     Kind::new::<v1::ConfigMap>("configmaps", &["cm"]).columns([name(), computed("Data", data_entries), age()])
 }
 
 pub fn secret() -> Kind {
-    Kind::new::<v1::Secret>("secrets", &[]).selectable([selectable("type", "/type")]).columns([
-        name(),
-        column("Type", "/type"),
-        computed("Data", data_entries),
-        age(),
-    ])
+    Kind::new::<v1::Secret>("secrets", &[])
+        .selectable([selectable("type", "/type")])
+        .columns([name(), column("Type", "/type"), computed("Data", data_entries), age()])
+        .defaults(defaults::secret)
 }
 
 pub fn service_account() -> Kind {

@@ -3,10 +3,12 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::cluster as cells;
-use super::{Kind, Subresource, Traits, age, computed, name};
+use super::{Kind, Subresource, Traits, age, computed, defaults, name};
 
 pub fn limit_range() -> Kind {
-    Kind::new::<v1::LimitRange>("limitranges", &["limits"]).traits(Traits { create_on_update: true, ..Traits::default() })
+    Kind::new::<v1::LimitRange>("limitranges", &["limits"])
+        .traits(Traits { create_on_update: true, ..Traits::default() })
+        .defaults(defaults::limit_range)
 }
 
 pub fn resource_quota() -> Kind {

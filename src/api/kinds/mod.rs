@@ -4,6 +4,7 @@ mod cells;
 mod cluster;
 mod column;
 mod config;
+mod defaults;
 mod event;
 mod fields;
 mod kind;

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::pod as cells;
-use super::{Column, Kind, Selectable, Subresource, Traits, age, column, computed, name, selectable};
+use super::{Column, Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
 
 pub fn pod() -> Kind {
     use Subresource::{Attach, Binding, EphemeralContainers, Eviction, Exec, Log, PortForward, Proxy, Resize, Status};
@@ -33,6 +33,7 @@ pub fn pod() -> Kind {
             computed("Readiness Gates", cells::readiness_gates).wide(),
         ])
         .row_conditions(cells::row_conditions)
+        .defaults(defaults::pod)
 }
 
 pub fn pod_template() -> Kind {
@@ -40,6 +41,7 @@ pub fn pod_template() -> Kind {
     Kind::new::<v1::PodTemplate>("podtemplates", &[])
         .traits(Traits { generation: true, answers_deleted: true, ..Traits::default() })
         .columns([name(), containers, images, computed("Pod Labels", cells::template_labels)])
+        .defaults(defaults::pod_template)
 }
 
 pub fn replication_controller() -> Kind {
@@ -60,6 +62,7 @@ pub fn replication_controller() -> Kind {
             images.wide(),
             computed("Selector", cells::selector).wide(),
         ])
+        .defaults(defaults::replication_controller)
 }
 
 fn template_columns() -> [Column; 2] {

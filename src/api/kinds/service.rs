@@ -3,7 +3,7 @@
 use k8s_openapi::api::{core::v1, discovery};
 
 use super::cells::service as cells;
-use super::{Kind, Subresource, Traits, age, column, computed, name, selectable};
+use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable};
 
 pub fn service() -> Kind {
     Kind::new::<v1::Service>("services", &["svc"])
@@ -21,6 +21,7 @@ pub fn service() -> Kind {
             age(),
             computed("Selector", cells::selector).wide(),
         ])
+        .defaults(defaults::service)
 }
 
 pub fn endpoints() -> Kind {
@@ -28,14 +29,18 @@ pub fn endpoints() -> Kind {
         .collection("services/endpoints")
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .columns([name(), computed("Endpoints", cells::endpoints), age()])
+        .defaults(defaults::endpoints)
 }
 
 pub fn endpoint_slice() -> Kind {
-    Kind::new::<discovery::v1::EndpointSlice>("endpointslices", &[]).traits(Traits { generation: true, ..Traits::default() }).columns([
-        name(),
-        column("AddressType", "/addressType"),
-        computed("Ports", cells::slice_ports),
-        computed("Endpoints", cells::slice_endpoints),
-        age(),
-    ])
+    Kind::new::<discovery::v1::EndpointSlice>("endpointslices", &[])
+        .traits(Traits { generation: true, ..Traits::default() })
+        .columns([
+            name(),
+            column("AddressType", "/addressType"),
+            computed("Ports", cells::slice_ports),
+            computed("Endpoints", cells::slice_endpoints),
+            age(),
+        ])
+        .defaults(defaults::endpoint_slice)
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::storage as cells;
-use super::{Kind, Subresource, Traits, age, column, computed, name};
+use super::{Kind, Subresource, Traits, age, column, computed, defaults, name};
 
 pub fn persistent_volume() -> Kind {
     Kind::new::<v1::PersistentVolume>("persistentvolumes", &["pv"])
@@ -23,6 +23,7 @@ pub fn persistent_volume() -> Kind {
             age(),
             computed("VolumeMode", cells::mode).wide(),
         ])
+        .defaults(defaults::persistent_volume)
 }
 
 pub fn persistent_volume_claim() -> Kind {
@@ -40,4 +41,5 @@ pub fn persistent_volume_claim() -> Kind {
             age(),
             computed("VolumeMode", cells::mode).wide(),
         ])
+        .defaults(defaults::persistent_volume_claim)
 }
