@@ -6,10 +6,12 @@
 
 mod container;
 mod error;
+mod event_hub;
 mod image;
 mod log;
 mod sandbox;
 mod session;
+pub mod simulated;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,11 +2,11 @@ use std::io;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, TryStreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use super::Result;
+use super::{Error, Result};
 
 /// A byte stream in both directions. Shutting down its writing half leaves the reading half open.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -67,4 +67,22 @@ pub struct Session {
     pub resize: mpsc::Sender<TerminalSize>,
     /// The exit code. Resolves only while both output streams are being read, after they have ended.
     pub exit: BoxFuture<'static, Result<i32>>,
+}
+
+impl Session {
+    /// Lives through it without any input, and gathers what it prints.
+    pub async fn output(self) -> Result<ExecOutput> {
+        drop(self.stdin);
+        let (stdout, stderr, exit_code) = tokio::join!(gather(self.stdout), gather(self.stderr), self.exit);
+        Ok(ExecOutput { exit_code: exit_code?, stdout: stdout?, stderr: stderr? })
+    }
+}
+
+async fn gather(stream: BoxStream<'static, io::Result<Bytes>>) -> Result<Bytes> {
+    let gathered = stream.try_fold(Vec::new(), |mut all, bytes| async move {
+        let room = ExecOutput::LIMIT - all.len();
+        all.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(all)
+    });
+    gathered.await.map(Bytes::from).map_err(|error| Error::Failed(error.to_string()))
 }
