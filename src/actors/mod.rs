@@ -2,4 +2,5 @@
 
 pub mod backoff;
 pub mod controllers;
+pub mod events;
 pub mod informer;

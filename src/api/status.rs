@@ -112,6 +112,11 @@ impl Status {
         self
     }
 
+    /// Whether one of the causes in `details` has this reason, such as `NamespaceTerminating`.
+    pub fn has_cause(&self, reason: &str) -> bool {
+        self.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == reason)
+    }
+
     pub fn is_not_found(&self) -> bool {
         self.reason == Reason::NotFound
     }

@@ -1,6 +1,13 @@
 //! The controllers: each a reconciler and its list of watched kinds, run by the same actor.
 
 mod controller;
+#[cfg(test)]
+mod fixtures;
+pub mod pod;
 mod queue;
+mod replication;
+mod tools;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
+pub use replication::Replication;
+pub use tools::Tools;

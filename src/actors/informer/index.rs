@@ -18,6 +18,12 @@ pub const OWNER: Index = Index { name: "owner", values: |object| object.meta().o
 pub const LABEL: Index =
     Index { name: "label", values: |object| object.labels().iter().map(|(key, value)| label(object.namespace(), key, value)).collect() };
 
+/// Those that no controller manages, by namespace.
+pub const ORPHAN: Index = Index {
+    name: "orphan",
+    values: |object| if object.meta().controller().is_none() { vec![object.namespace().to_owned()] } else { Vec::new() },
+};
+
 /// By `spec.nodeName`: the empty text finds what is not bound yet.
 pub const NODE: Index = Index { name: "node", values: |object| vec![node_name(object)] };
 
