@@ -21,6 +21,8 @@ mod run;
 mod spec;
 mod supervisor;
 mod team;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use context::Ctx;
