@@ -105,13 +105,13 @@ impl<A: Actor<Context = Ctx<A>>> Life<A> {
             if self.poll_waits(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.open_mail(mailbox, cx);
+            let more = self.open_mail(mailbox, cx);
             if self.ctx.waits.is_empty() {
                 self.poll_futures(cx);
             }
             let news = self.absorb();
             match self.ctx.state {
-                ActorState::Started | ActorState::Running if news => {}
+                ActorState::Started | ActorState::Running if news && !more => {}
                 ActorState::Started | ActorState::Running => return Poll::Pending,
                 ActorState::Stopping => {
                     self.ctx.doing = "stopping";
@@ -159,20 +159,21 @@ impl<A: Actor<Context = Ctx<A>>> Life<A> {
         Poll::Ready(())
     }
 
-    fn open_mail(&mut self, mailbox: &mut Mailbox<A>, cx: &mut Context<'_>) {
+    /// True if there may be more, but others are to have their turn first.
+    fn open_mail(&mut self, mailbox: &mut Mailbox<A>, cx: &mut Context<'_>) -> bool {
         for _ in 0..TURN {
             if self.ctx.waiting() {
-                return;
+                return false;
             }
             if mailbox.taken.is_empty() {
                 mailbox.fill(&self.ctx.node, cx);
             }
-            let Some(mut envelope) = mailbox.taken.pop_front() else { return };
+            let Some(mut envelope) = mailbox.taken.pop_front() else { return false };
             self.ctx.node.handled_one();
             envelope.handle(&mut self.actor, &mut self.ctx);
         }
-        // There may be more, but the futures are to have their turn.
         cx.waker().wake_by_ref();
+        true
     }
 
     fn poll_futures(&mut self, cx: &mut Context<'_>) {
