@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::kinds::{KindRef, Registry};
 use super::object::Object;
 use super::status::Status;
+use super::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::store::Revision;
 
 /// What of a collection is asked for.
@@ -92,6 +93,28 @@ pub enum Propagation {
     Orphan,
     Background,
     Foreground,
+}
+
+impl Propagation {
+    /// As `propagationPolicy` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Orphan => "Orphan",
+            Self::Background => "Background",
+            Self::Foreground => "Foreground",
+        }
+    }
+
+    /// # Errors
+    /// `Invalid`: there is no such policy.
+    pub fn parse(text: &str) -> Result<Self, Status> {
+        [Self::Orphan, Self::Background, Self::Foreground].into_iter().find(|policy| policy.name() == text).ok_or_else(|| {
+            let mut errors = ErrorList::default();
+            let supported = "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"";
+            errors.push(FieldErrorKind::NotSupported, "propagationPolicy", format!("Unsupported value: \"{text}\": {supported}"));
+            Status::invalid_options("DeleteOptions", &errors)
+        })
+    }
 }
 
 /// A change to an object, by the content type it comes with.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod kinds;
 pub mod object;
 pub mod patch;
+pub mod quantity;
 pub mod remote;
 pub mod schema;
 pub mod selector;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::validation::ErrorList;
+
 /// A failure as clients see it. Made by the constructors below; turned into a response in one place, `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -13,6 +15,9 @@ pub struct Status {
     pub message: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Box<Details>>,
+    /// `metadata.continue`: with an expired list, the token that goes on at the newest revision.
+    #[serde(skip)]
+    pub continue_token: String,
 }
 
 /// `metav1.StatusReason`, as far as it is used.
@@ -75,7 +80,7 @@ fn is_zero(n: &u32) -> bool {
 
 impl Status {
     pub fn new(code: u16, reason: Reason, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+        Self { code, reason, message: message.into(), details: None, continue_token: String::new() }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -103,6 +108,61 @@ impl Status {
     pub fn forbidden(group: &str, plural: &str, name: &str, why: &str) -> Self {
         let message = format!("{} \"{name}\" is forbidden: {why}", qualified(group, plural));
         Self::new(403, Reason::Forbidden, message).about(group, plural, name)
+    }
+
+    /// An object that cannot be accepted: each wrong field in the message and as a cause.
+    pub fn invalid(group: &str, kind: &str, name: &str, errors: &ErrorList) -> Self {
+        let mut messages: Vec<String> = Vec::with_capacity(errors.0.len());
+        let mut causes = Vec::with_capacity(errors.0.len());
+        for error in &errors.0 {
+            let message = if error.field.is_empty() { error.message.clone() } else { format!("{}: {}", error.field, error.message) };
+            if !messages.contains(&message) {
+                messages.push(message);
+            }
+            causes.push(Cause { reason: error.kind.reason().to_owned(), message: error.message.clone(), field: error.field.clone() });
+        }
+        let list = if let [only] = &messages[..] { only.clone() } else { format!("[{}]", messages.join(", ")) };
+        let message = format!("{} \"{name}\" is invalid: {list}", qualified(group, kind));
+        let mut status = Self::new(422, Reason::Invalid, message).about(group, kind, name);
+        status.details.get_or_insert_default().causes = causes;
+        status
+    }
+
+    /// Options of a request that cannot be accepted (`ListOptions`, `DeleteOptions`).
+    pub fn invalid_options(options: &str, errors: &ErrorList) -> Self {
+        Self::invalid("meta.k8s.io", options, "", errors)
+    }
+
+    /// Nothing is served under that path: `404`.
+    pub fn no_such_resource() -> Self {
+        let mut status = Self::new(404, Reason::NotFound, "the server could not find the requested resource");
+        status.details = Some(Box::default());
+        status
+    }
+
+    /// The kind does not know the method: `405`.
+    pub fn method_not_allowed() -> Self {
+        let mut status = Self::new(405, Reason::MethodNotAllowed, "the server does not allow this method on the requested resource");
+        status.details = Some(Box::default());
+        status
+    }
+
+    /// History does not reach back that far: `410`.
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, Reason::Expired, message)
+    }
+
+    /// Adds a cause to `details`.
+    pub fn because(mut self, reason: &str, field: &str, message: impl Into<String>) -> Self {
+        let cause = Cause { reason: reason.to_owned(), message: message.into(), field: field.to_owned() };
+        self.details.get_or_insert_default().causes.push(cause);
+        self
+    }
+
+    /// Asks the client to come back after so many seconds.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.details.get_or_insert_default().retry_after_seconds = seconds;
+        self
     }
 
     /// Names the resource in `details`.

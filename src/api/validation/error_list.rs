@@ -25,6 +25,24 @@ pub enum FieldErrorKind {
     TypeInvalid,
 }
 
+impl FieldErrorKind {
+    /// The reason of a `StatusCause` (`metav1.CauseType`).
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotFound => "FieldValueNotFound",
+            Self::Required => "FieldValueRequired",
+            Self::Duplicate => "FieldValueDuplicate",
+            Self::Invalid => "FieldValueInvalid",
+            Self::NotSupported => "FieldValueNotSupported",
+            Self::Forbidden => "FieldValueForbidden",
+            Self::TooLong => "FieldValueTooLong",
+            Self::TooMany => "FieldValueTooMany",
+            Self::InternalError => "InternalError",
+            Self::TypeInvalid => "FieldValueTypeInvalid",
+        }
+    }
+}
+
 /// All that is wrong with an object, in the order in which it was found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ErrorList(pub Vec<FieldError>);

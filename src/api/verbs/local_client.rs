@@ -1,0 +1,112 @@
+//! The API in process, as actors speak to it.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Api, Call, Target, User};
+use crate::api::client::{Client, DeleteOptions, List, ListOptions, Patch, WatchStream, WriteOptions};
+use crate::api::kinds::{KindRef, Subresource};
+use crate::api::object::Object;
+use crate::api::status::Status;
+
+/// A [`Client`] without a wire. What it does, `user` does.
+#[derive(Clone)]
+pub struct LocalClient {
+    pub api: Api,
+    pub user: User,
+}
+
+impl LocalClient {
+    pub fn new(api: Api, user: User) -> Self {
+        Self { api, user }
+    }
+
+    fn call(&self, options: &WriteOptions) -> Call {
+        Call::new(self.user.clone(), options.clone())
+    }
+}
+
+/// An object, or the subresource of it that a path names.
+fn target(kind: &KindRef, namespace: &str, name: &str, subresource: &str) -> Result<Target, Status> {
+    let target = Target::new(kind, namespace, name);
+    if subresource.is_empty() {
+        return Ok(target);
+    }
+    let found = kind.subresources.iter().copied().find(|known| known.name() == subresource);
+    found.map(|subresource: Subresource| target.subresource(subresource)).ok_or_else(Status::no_such_resource)
+}
+
+impl Client for LocalClient {
+    fn get<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Object, Status>> {
+        self.api.get(kind, namespace, name).boxed()
+    }
+
+    fn list<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, options: &'a ListOptions) -> BoxFuture<'a, Result<List, Status>> {
+        self.api.list(kind, namespace, options).boxed()
+    }
+
+    fn watch<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, options: &'a ListOptions) -> BoxFuture<'a, Result<WatchStream, Status>> {
+        self.api.watch(kind, namespace, options).boxed()
+    }
+
+    fn create<'a>(
+        &'a self,
+        kind: &'a KindRef,
+        namespace: &'a str,
+        body: Value,
+        options: &'a WriteOptions,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        async move { self.api.create(&self.call(options), kind, namespace, body).await }.boxed()
+    }
+
+    fn create_subresource<'a>(
+        &'a self,
+        kind: &'a KindRef,
+        namespace: &'a str,
+        name: &'a str,
+        subresource: &'a str,
+        body: Value,
+        options: &'a WriteOptions,
+    ) -> BoxFuture<'a, Result<Value, Status>> {
+        async move { self.api.create_subresource(&self.call(options), &target(kind, namespace, name, subresource)?, body).await }.boxed()
+    }
+
+    fn update<'a>(
+        &'a self,
+        kind: &'a KindRef,
+        namespace: &'a str,
+        name: &'a str,
+        subresource: &'a str,
+        body: Value,
+        options: &'a WriteOptions,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        async move {
+            let updated = self.api.update(&self.call(options), &target(kind, namespace, name, subresource)?, body).await?;
+            Ok(updated.object)
+        }
+        .boxed()
+    }
+
+    fn patch<'a>(
+        &'a self,
+        kind: &'a KindRef,
+        namespace: &'a str,
+        name: &'a str,
+        subresource: &'a str,
+        patch: Patch,
+        options: &'a WriteOptions,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        async move { self.api.patch(&self.call(options), &target(kind, namespace, name, subresource)?, &patch).await }.boxed()
+    }
+
+    fn delete<'a>(
+        &'a self,
+        kind: &'a KindRef,
+        namespace: &'a str,
+        name: &'a str,
+        options: &'a DeleteOptions,
+    ) -> BoxFuture<'a, Result<Object, Status>> {
+        async move { Ok(self.api.delete(&Target::new(kind, namespace, name), options).await?.object) }.boxed()
+    }
+}

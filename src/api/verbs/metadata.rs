@@ -1,0 +1,122 @@
+//! What only the server decides on in an object's metadata, and where an object says it belongs.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{Api, Target};
+use crate::api::kinds::Kind;
+use crate::api::status::Status;
+use crate::runtime::clock;
+
+/// The most of a `generateName` that is used; with the suffix it stays within the 63 characters of a label.
+const GENERATED_PREFIX: usize = 58;
+
+/// The `metadata` of a decoded object.
+pub(super) fn metadata(object: &mut Value) -> &mut Map<String, Value> {
+    let Value::Object(fields) = object else { unreachable!("a decoded body is an object") };
+    let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    if !metadata.is_object() {
+        *metadata = Value::Object(Map::new());
+    }
+    metadata.as_object_mut().expect("made an object above")
+}
+
+pub(super) fn text<'a>(metadata: &'a Map<String, Value>, field: &str) -> &'a str {
+    metadata.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+pub(super) fn now() -> Value {
+    written(clock::now())
+}
+
+/// A time as `metav1.Time` is written: whole seconds, UTC.
+pub(super) fn written(time: Timestamp) -> Value {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()
+}
+
+/// Makes a body say its kind, and the namespace that the path says.
+///
+/// # Errors
+/// It says another namespace, or is no object.
+pub(super) fn settle(kind: &Kind, namespace: &str, body: &mut Value) -> Result<(), Status> {
+    let Value::Object(fields) = body else { return Err(Status::bad_request("the body is not a JSON object")) };
+    fields.entry("apiVersion").or_insert_with(|| kind.api_version().into());
+    fields.entry("kind").or_insert_with(|| kind.kind.into());
+    let metadata = metadata(body);
+    let own = text(metadata, "namespace");
+    if namespace.is_empty() {
+        metadata.remove("namespace");
+    } else if own.is_empty() {
+        metadata.insert("namespace".into(), namespace.into());
+    } else if own != namespace {
+        return Err(Status::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+    }
+    Ok(())
+}
+
+/// The name in an update's body must be the path's.
+pub(super) fn check_name(target: &Target, body: &mut Value) -> Result<(), Status> {
+    let url = &target.name;
+    match text(metadata(body), "name") {
+        "" => Err(Status::bad_request(format!("the name of the object ({url} based on URL) was undeterminable: name must be provided"))),
+        name if name != url => {
+            Err(Status::bad_request(format!("the name of the object ({name}) does not match the name on the URL ({url})")))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Api {
+    /// Names a new object that has none but a `generateName`; says whether it did.
+    pub(super) fn generate_name(&self, object: &mut Value) -> bool {
+        let metadata = metadata(object);
+        let prefix = text(metadata, "generateName");
+        if prefix.is_empty() || !text(metadata, "name").is_empty() {
+            return false;
+        }
+        let prefix: String = prefix.chars().take(GENERATED_PREFIX).collect();
+        metadata.insert("name".into(), format!("{prefix}{}", self.suffix()).into());
+        true
+    }
+
+    /// The metadata of a new object (`rest.FillObjectMetaSystemFields`).
+    pub(super) fn begin(&self, kind: &Kind, object: &mut Value) {
+        let metadata = metadata(object);
+        for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
+            metadata.remove(field);
+        }
+        drop_managed_fields(metadata);
+        metadata.insert("uid".into(), self.uid().into());
+        metadata.insert("creationTimestamp".into(), now());
+        if kind.traits.generation {
+            metadata.insert("generation".into(), 1.into());
+        }
+    }
+}
+
+/// The metadata of a changed object (`rest.BeforeUpdate`): what clients leave out of the server's is kept.
+pub(super) fn carry_over(new: &mut Value, old: &Value) {
+    let new = metadata(new);
+    let old = &old["metadata"];
+    for field in ["selfLink", "resourceVersion", "creationTimestamp", "generation"] {
+        new.remove(field);
+    }
+    drop_managed_fields(new);
+    for field in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+        let given = new.get(field).is_some_and(|value| !value.is_null() && value != "");
+        match old.get(field) {
+            Some(value) if !given => {
+                new.insert(field.to_owned(), value.clone());
+            }
+            None if !given => {
+                new.remove(field);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The one place where `managedFields` enter and leave an object: what clients send is dropped, none are kept.
+fn drop_managed_fields(metadata: &mut Map<String, Value>) {
+    metadata.remove("managedFields");
+}

@@ -1,0 +1,140 @@
+//! The verbs: what may be done to objects, once for every kind.
+//!
+//! A write goes: defaults, mutating admission, what only the server decides on (metadata, status, generation), validation, validating
+//! admission, commit. Changes are made to the JSON, judgments on typed structs.
+//!
+//! Architecture invariant: nothing else commits objects to the store.
+
+mod binding;
+mod call;
+mod continue_token;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod local_client;
+mod metadata;
+mod patch;
+mod selection;
+mod subresource;
+mod target;
+mod update;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+pub use call::{Call, User};
+pub use delete::Deleted;
+pub use local_client::LocalClient;
+pub use target::Target;
+pub use update::Updated;
+
+use super::kinds::{Kind, KindRef, Registry};
+use super::object::Object;
+use super::status::{Reason, Status};
+use crate::runtime::entropy::Entropy;
+use crate::runtime::store::{CommitError, Committed, Key, Snapshot, Store, Stored, Write};
+
+/// The API in process. Clones share everything.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store<Object>>,
+    registry: &'static Registry,
+    entropy: Mutex<Entropy>,
+}
+
+/// How often a consistent read looks whether a store that is fed from elsewhere has come far enough.
+const CATCH_UP_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How often a write that lost a race against another is tried again, where its meaning allows that.
+const ATTEMPTS: usize = 64;
+
+impl Api {
+    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy) -> Self {
+        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy) }))
+    }
+
+    pub fn store(&self) -> &Arc<dyn Store<Object>> {
+        &self.0.store
+    }
+
+    pub fn registry(&self) -> &'static Registry {
+        self.0.registry
+    }
+
+    /// The state as of now, no older than any write that was acknowledged to anyone.
+    async fn fresh(&self) -> Result<Snapshot<Object>, Status> {
+        let at_least = self.0.store.fresh().await.map_err(unavailable)?;
+        loop {
+            let snapshot = self.0.store.snapshot();
+            if snapshot.revision() >= at_least {
+                return Ok(snapshot);
+            }
+            tokio::time::sleep(CATCH_UP_INTERVAL).await;
+        }
+    }
+
+    fn uid(&self) -> String {
+        self.0.entropy.lock().uuid().to_string()
+    }
+
+    fn suffix(&self) -> String {
+        self.0.entropy.lock().suffix(5)
+    }
+
+    /// Commits; a lost race is `Ok(Err(index of the write))`.
+    async fn commit(&self, writes: Vec<Write<Object>>) -> Result<Result<Committed<Object>, usize>, Status> {
+        match self.0.store.commit(writes).await {
+            Ok(committed) => Ok(Ok(committed)),
+            Err(CommitError::Conflict { index, .. }) => Ok(Err(index)),
+            Err(CommitError::Unavailable(why)) => Err(unavailable(why)),
+            Err(error @ CommitError::Unknown) => Err(Status::new(504, Reason::Timeout, format!("Timeout: {error}"))),
+        }
+    }
+}
+
+fn unavailable(why: String) -> Status {
+    Status::new(503, Reason::ServiceUnavailable, format!("the store cannot be used: {why}"))
+}
+
+/// The object as clients of this version of its kind see it.
+fn shown(kind: &Kind, object: &Object) -> Object {
+    match &kind.view {
+        None => object.clone(),
+        Some(view) => {
+            let mut value = object.value();
+            (view.from_stored)(&mut value);
+            Object::from_value(value).expect("a view only moves fields of a stored object").at(object.revision())
+        }
+    }
+}
+
+/// The object to be stored.
+fn sealed(kind: &Kind, mut value: Value) -> Result<Object, Status> {
+    if let Some(view) = &kind.view {
+        (view.to_stored)(&mut value);
+    }
+    Object::from_value(value).map_err(Status::internal)
+}
+
+/// Where an object of a kind stands in the store. `namespace` is empty for cluster-scoped kinds.
+pub fn key(kind: &Kind, namespace: &str, name: &str) -> Key {
+    let path = if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") };
+    Key::new(kind.collection.clone(), path)
+}
+
+fn not_found(kind: &KindRef, name: &str) -> Status {
+    Status::not_found(kind.group, kind.plural, name)
+}
+
+/// Somebody else changed the object in between.
+fn modified(kind: &KindRef, name: &str) -> Status {
+    let why = "the object has been modified; please apply your changes to the latest version and try again";
+    Status::conflict(kind.group, kind.plural, name, why)
+}

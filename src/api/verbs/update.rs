@@ -1,0 +1,177 @@
+//! Changing an object: replacing it or its status, and what patches and other subresources have in common with that.
+
+use serde_json::{Map, Value};
+
+use super::list::parse_revision;
+use super::metadata::{self, metadata, text};
+use super::{ATTEMPTS, Api, Call, Target, modified, not_found, sealed, shown};
+use crate::api::kinds::{Kind, Subresource};
+use crate::api::object::Object;
+use crate::api::status::{Reason, Status};
+use crate::api::validation::{ErrorList, FieldErrorKind};
+use crate::runtime::store::{Expect, Revision, Stored, Write};
+
+/// What an update made of an object.
+#[derive(Clone, Debug)]
+pub struct Updated {
+    pub object: Object,
+    /// The name was not taken, and the kind lets an update create.
+    pub created: bool,
+}
+
+impl Api {
+    /// Replaces an object, or what of it the subresource stands for, by a decoded body.
+    ///
+    /// # Errors
+    /// `NotFound`, `Conflict`, `Invalid`, what admission has against it.
+    pub async fn update(&self, call: &Call, target: &Target, mut body: Value) -> Result<Updated, Status> {
+        metadata::settle(&target.kind, &target.namespace, &mut body)?;
+        metadata::check_name(target, &mut body)?;
+        let uid = text(metadata(&mut body), "uid").to_owned();
+        if target.kind.traits.create_on_update && target.subresource.is_none() && self.store().snapshot().get(&target.key()).is_none() {
+            let object = self.create(call, &target.kind, &target.namespace, body).await?;
+            return Ok(Updated { object, created: true });
+        }
+        let object = self
+            .modify(call, target, |old| {
+                let current = old.meta().uid.as_str();
+                if uid.is_empty() || uid == current { Ok(body.clone()) } else { Err(wrong_uid(target, &uid, current)) }
+            })
+            .await?;
+        Ok(Updated { object, created: false })
+    }
+
+    /// Changes an object by what `change` makes of its present state (as this version shows it). Tried again when another write
+    /// came first, unless the changed object names the `resourceVersion` that it is made from.
+    pub(super) async fn modify(
+        &self,
+        call: &Call,
+        target: &Target,
+        mut change: impl FnMut(&Object) -> Result<Value, Status>,
+    ) -> Result<Object, Status> {
+        for _ in 0..ATTEMPTS {
+            let snapshot = self.fresh().await?;
+            let old = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
+            let old = shown(&target.kind, old);
+            let mut new = change(&old)?;
+            let pinned = pinned(target, &mut new)?;
+            if pinned.is_some_and(|revision| revision != old.revision()) {
+                return Err(modified(&target.kind, &target.name));
+            }
+            let before = old.value();
+            self.prepare_changed(call, target, &mut new, &before)?;
+            if let Some(object) = self.replace(call, target, &old, before, new).await? {
+                return Ok(object);
+            }
+        }
+        Err(modified(&target.kind, &target.name))
+    }
+
+    /// What the server decides on, and the judgments.
+    fn prepare_changed(&self, call: &Call, target: &Target, new: &mut Value, old: &Value) -> Result<(), Status> {
+        let Target { kind, subresource, .. } = target;
+        (kind.defaults)(new);
+        metadata::carry_over(new, old);
+        keep(kind, *subresource, new, old);
+        (kind.prepare_update)(new, old, *subresource);
+        if kind.traits.generation && wish_changed(new, old) {
+            let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
+            metadata(new).insert("generation".into(), generation.into());
+        }
+        let judge = subresource.and_then(|subresource| kind.subresource_updates.get(&subresource)).unwrap_or(&kind.validate_update);
+        let errors = judge(new, old);
+        if !errors.is_empty() {
+            return Err(Status::invalid(kind.group, kind.kind, &target.name, &errors));
+        }
+        for warning in (kind.warnings)(new, Some(old)) {
+            call.warn(warning);
+        }
+        Ok(())
+    }
+
+    /// Commits a changed object; `None` if another write came first. What changes nothing is not written; what nothing holds back
+    /// any more is deleted.
+    pub(super) async fn replace(
+        &self,
+        call: &Call,
+        target: &Target,
+        old: &Object,
+        mut before: Value,
+        new: Value,
+    ) -> Result<Option<Object>, Status> {
+        metadata(&mut before).remove("resourceVersion");
+        if before == new {
+            return Ok(Some(old.clone()));
+        }
+        let released = is_released(&target.kind, &new);
+        let object = sealed(&target.kind, new)?;
+        if call.options.dry_run {
+            return Ok(Some(shown(&target.kind, &object).at(old.revision())));
+        }
+        let value = (!released).then(|| object.clone());
+        let write = Write { key: target.key(), expect: Expect::At(old.revision()), value };
+        Ok(self.commit(vec![write]).await?.ok().map(|committed| shown(&target.kind, &object).at(committed.revision)))
+    }
+}
+
+/// Nothing holds the object back that is being deleted: no grace, no finalizer.
+pub(super) fn is_released(kind: &Kind, object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    let none = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+    let waits_for_contents = kind.has(Subresource::Finalize) && !none(&object["spec"]["finalizers"]);
+    !metadata["deletionTimestamp"].is_null()
+        && metadata["deletionGracePeriodSeconds"].as_i64().unwrap_or_default() == 0
+        && none(&metadata["finalizers"])
+        && !waits_for_contents
+}
+
+/// An update of the object keeps the status, an update of the status keeps all but it and the metadata.
+fn keep(kind: &Kind, subresource: Option<Subresource>, new: &mut Value, old: &Value) {
+    let (Value::Object(new), Value::Object(old)) = (new, old) else { return };
+    let mut take = |field: &String| match old.get(field) {
+        Some(value) => new.insert(field.clone(), value.clone()),
+        None => new.remove(field),
+    };
+    match subresource {
+        None if kind.has(Subresource::Status) => {
+            take(&"status".to_owned());
+        }
+        Some(Subresource::Status) => {
+            let written: Map<String, Value> = ["metadata", "status"].iter().filter_map(|field| new.remove_entry(*field)).collect();
+            *new = old.clone();
+            new.extend(written);
+        }
+        _ => {}
+    }
+}
+
+/// Anything but metadata and status differs.
+fn wish_changed(new: &Value, old: &Value) -> bool {
+    let (Value::Object(new), Value::Object(old)) = (new, old) else { return true };
+    let wish = |object: &'_ Map<String, Value>| object.len() - usize::from(object.contains_key("status"));
+    wish(new) != wish(old) || new.iter().any(|(field, value)| field != "metadata" && field != "status" && old.get(field) != Some(value))
+}
+
+/// The revision that the body says it is made from.
+fn pinned(target: &Target, body: &mut Value) -> Result<Option<Revision>, Status> {
+    let kind = &target.kind;
+    let revision = parse_revision(text(metadata(body), "resourceVersion")).map_err(|why| Status::new(500, Reason::Unknown, why))?;
+    let revision = revision.filter(|revision| *revision > Revision(0));
+    if revision.is_none() && kind.traits.conditional_update {
+        let mut errors = ErrorList::default();
+        errors.push(FieldErrorKind::Invalid, "metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update");
+        return Err(Status::invalid(kind.group, kind.kind, &target.name, &errors));
+    }
+    Ok(revision)
+}
+
+/// The object under that name is another than the one that was meant.
+pub(super) fn wrong_uid(target: &Target, asked: &str, current: &str) -> Status {
+    let Target { kind, name, .. } = target;
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
+         UID in precondition: {asked}, UID in object meta: {current}",
+        target.key()
+    );
+    Status::conflict(kind.group, kind.plural, name, &why)
+}

@@ -1,0 +1,6 @@
+//! What the API does with objects, over the memory store.
+
+mod api {
+    mod verbs;
+    mod world;
+}
