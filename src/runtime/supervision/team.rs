@@ -420,8 +420,14 @@ impl Body for Team {
 }
 
 impl Drop for Team {
-    /// In reverse order of start, as everything stops.
+    /// In reverse order of start, as everything stops; with those whose start it never came to.
     fn drop(&mut self) {
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Start { id, child } = command {
+                self.children.insert(id, child);
+            }
+        }
         while let Some((id, child)) = self.children.pop_last() {
             self.node.children().remove(id);
             discard(child.body);

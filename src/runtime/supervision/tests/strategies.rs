@@ -200,3 +200,34 @@ fn an_actor_that_waits_is_stopped_without_waiting() {
         assert!(begun.elapsed() < Duration::from_millis(5));
     });
 }
+
+#[test]
+fn a_supervisor_in_a_group_is_restarted_with_it_and_keeps_its_children_in_their_order() {
+    run(async {
+        let (root, log) = (root(Strategy::OneForAll), Log::default());
+        let failing = root.start(player("failing", &log));
+        let team = root.supervisor("team", Strategy::OneForOne).supervisor("inner", Strategy::OneForOne);
+        let members = ["a", "b"].map(|name| team.start(player(name, &log)));
+        pass(1).await;
+        log.take();
+        assert!(failing.send(Fail).await.is_err());
+        pass(100).await;
+        assert_eq!(log.take(), ["b stopped", "a stopped", "failing started", "a started", "b started"]);
+        assert_eq!((count(&members[0]).await.ok(), count(&members[1]).await.ok()), (Some(1), Some(1)));
+        assert_eq!(root.paths(), ["/", "/failing", "/team", "/team/inner", "/team/inner/a", "/team/inner/b"]);
+    });
+}
+
+#[test]
+fn a_child_whose_start_never_came_is_forgotten_with_its_supervisor() {
+    run(async {
+        let (root, log) = (root(Strategy::OneForOne), Log::default());
+        let team = root.supervisor("team", Strategy::OneForOne);
+        let child = team.start(player("child", &log));
+        team.stop().await;
+        let late = team.start(player("late", &log));
+        assert_eq!((child.connected(), late.connected()), (false, false));
+        assert_eq!((team.paths().len(), root.paths().len()), (1, 1));
+        assert!(log.take().is_empty());
+    });
+}

@@ -60,3 +60,34 @@ fn a_single_threaded_tree_has_one_thread() {
         assert_eq!(place(&child).await, thread::current().id());
     });
 }
+
+#[test]
+fn a_supervisor_on_an_arbiter_has_its_children_there() {
+    actix::System::new().block_on(async {
+        let (root, arbiter) = (root(Strategy::OneForOne), actix::Arbiter::new());
+        let team = root.supervisor("team", SupervisorSpec::new(Strategy::OneForOne).arbiter(arbiter.handle()));
+        let (one, other) = (team.start(ChildSpec::new("one", || Where)), team.start(ChildSpec::new("other", || Where)));
+        let there = place(&one).await;
+        assert_ne!(there, thread::current().id());
+        assert_eq!(place(&other).await, there);
+        root.stop().await;
+        assert!(!one.connected());
+    });
+}
+
+#[test]
+fn a_child_whose_thread_ends_is_forgotten_and_its_address_closes() {
+    actix::System::new().block_on(async {
+        let (root, arbiter) = (root(Strategy::OneForOne), actix::Arbiter::new());
+        let child = root.start(ChildSpec::new("child", || Where).arbiter(arbiter.handle()));
+        place(&child).await;
+        arbiter.stop();
+        arbiter.join().expect("an orderly end");
+        root.stop_child("child").await;
+        assert!(!child.connected());
+        let late = root.start(ChildSpec::new("late", || Where).arbiter(actix::Arbiter::new().handle()));
+        place(&late).await;
+        root.stop().await;
+        assert_eq!(root.ended().await, Ended::Stopped);
+    });
+}
