@@ -20,7 +20,7 @@ pub fn false_condition(kind: &str, reason: &str, message: String) -> PodConditio
 pub fn set_condition(conditions: &mut Vec<PodCondition>, mut new: PodCondition, now: Timestamp) {
     let place = conditions.iter_mut().find(|condition| condition.type_ == new.type_);
     let since = place.as_ref().filter(|old| old.status == new.status).and_then(|old| old.last_transition_time.clone());
-    new.last_transition_time = Some(since.unwrap_or_else(|| Time(now)));
+    new.last_transition_time = Some(since.unwrap_or(Time(now)));
     match place {
         Some(old) => *old = new,
         None => conditions.push(new),
