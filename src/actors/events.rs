@@ -88,6 +88,8 @@ struct Record {
     about: About,
     severity: Severity,
     reason: &'static str,
+    /// What was being done or tried; may be empty.
+    action: &'static str,
     message: String,
 }
 
@@ -115,15 +117,16 @@ impl Recorder {
     }
 
     pub fn normal(&self, about: About, reason: &'static str, message: impl Into<String>) {
-        self.record(about, Severity::Normal, reason, message.into());
+        self.acted(about, Severity::Normal, reason, "", message);
     }
 
     pub fn warning(&self, about: About, reason: &'static str, message: impl Into<String>) {
-        self.record(about, Severity::Warning, reason, message.into());
+        self.acted(about, Severity::Warning, reason, "", message);
     }
 
-    fn record(&self, about: About, severity: Severity, reason: &'static str, message: String) {
-        if self.0.try_send(Record { about, severity, reason, message }).is_err() {
+    /// With what was being done or tried (`action`).
+    pub fn acted(&self, about: About, severity: Severity, reason: &'static str, action: &'static str, message: impl Into<String>) {
+        if self.0.try_send(Record { about, severity, reason, action, message: message.into() }).is_err() {
             tracing::debug!(reason, "an event was dropped: too many are waiting");
         }
     }
@@ -165,7 +168,7 @@ impl Writer {
         if !self.host.is_empty() {
             source["host"] = self.host.as_str().into();
         }
-        json!({
+        let mut event = json!({
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": { "name": series.name, "namespace": namespace(&record.about) },
@@ -179,7 +182,11 @@ impl Writer {
             "type": format!("{:?}", record.severity),
             "reportingComponent": self.component,
             "reportingInstance": self.host,
-        })
+        });
+        if !record.action.is_empty() {
+            event["action"] = record.action.into();
+        }
+        event
     }
 }
 

@@ -136,7 +136,7 @@ mod tests {
                 revision: Revision(revision),
                 field_path: String::new(),
             };
-            let record = Record { about, severity: Severity::Normal, reason: "Pulled", message: message.into() };
+            let record = Record { about, severity: Severity::Normal, reason: "Pulled", action: "", message: message.into() };
             self.correlator.observe(&record, self.now, &mut self.entropy)
         }
     }

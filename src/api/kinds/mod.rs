@@ -12,7 +12,6 @@ mod limits;
 mod pod;
 mod registry;
 mod service;
-mod service_type;
 mod storage;
 
 pub use column::{Cell, Column, age, column, computed, name};

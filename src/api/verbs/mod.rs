@@ -5,7 +5,6 @@
 //!
 //! Architecture invariant: nothing else commits objects to the store.
 
-mod addresses;
 mod binding;
 mod call;
 mod continue_token;
@@ -28,7 +27,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-pub use addresses::ServiceRanges;
 pub use call::{Call, User};
 pub use delete::Deleted;
 pub use local_client::LocalClient;
@@ -49,7 +47,6 @@ struct Inner {
     store: Arc<dyn Store<Object>>,
     registry: &'static Registry,
     entropy: Mutex<Entropy>,
-    ranges: ServiceRanges,
 }
 
 /// How often a consistent read looks whether a store that is fed from elsewhere has come far enough.
@@ -59,8 +56,8 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 64;
 
 impl Api {
-    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, ranges: ServiceRanges) -> Self {
-        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), ranges }))
+    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy) -> Self {
+        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy) }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {
@@ -89,20 +86,6 @@ impl Api {
 
     fn suffix(&self) -> String {
         self.0.entropy.lock().suffix(5)
-    }
-
-    /// Gives an object the addresses that its kind has; answers the writes that make them its own.
-    fn allocate(
-        &self,
-        kind: &Kind,
-        snapshot: &Snapshot<Object>,
-        old: Option<&Value>,
-        object: &mut Value,
-    ) -> Result<Vec<Write<Object>>, Status> {
-        if !kind.traits.addresses {
-            return Ok(Vec::new());
-        }
-        addresses::assign(&self.0.ranges, snapshot, &mut self.0.entropy.lock(), old, object)
     }
 
     /// Commits; a lost race is `Ok(Err(index of the write))`.

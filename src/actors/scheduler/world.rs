@@ -1,0 +1,132 @@
+//! What the scheduler watches, as changes to its picture of the cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use futures::stream::{BoxStream, SelectAll, StreamExt};
+use k8s_openapi::api::core::v1;
+use serde::Deserialize;
+
+use super::affinity::NodeTerms;
+use super::cluster::{Claim, Cluster};
+use super::pod::PodInfo;
+use crate::actors::informer::{Delta, InformerHandle, Informers, ObjectKey};
+use crate::api::object::Object;
+
+type Update = Box<dyn FnOnce(&mut Cluster) + Send>;
+
+/// One change.
+pub enum Change {
+    /// A pod as it is now, or gone.
+    Pod(ObjectKey, Option<Arc<PodInfo>>),
+    Node(Object),
+    NodeGone(String),
+    Storage(Update),
+    /// Of a namespace, or of what groups pods in one.
+    Namespace(Update),
+}
+
+/// The informers that matter here.
+pub struct World {
+    pods: InformerHandle,
+    nodes: InformerHandle,
+    others: Vec<(InformerHandle, fn(Delta) -> Change)>,
+}
+
+impl World {
+    pub fn new(informers: &Informers) -> Self {
+        let others: [(InformerHandle, fn(Delta) -> Change); 5] = [
+            (informers.typed::<v1::Namespace>(), namespace),
+            (informers.typed::<v1::Service>(), |delta| group("Service", delta)),
+            (informers.typed::<v1::ReplicationController>(), |delta| group("ReplicationController", delta)),
+            (informers.typed::<v1::PersistentVolumeClaim>(), claim),
+            (informers.typed::<v1::PersistentVolume>(), volume),
+        ];
+        Self { pods: informers.typed::<v1::Pod>(), nodes: informers.typed::<v1::Node>(), others: others.into() }
+    }
+
+    /// All that is there, then all that changes.
+    pub fn changes(&self) -> SelectAll<BoxStream<'static, Vec<Change>>> {
+        fn of(informer: &InformerHandle, change: fn(Delta) -> Change) -> BoxStream<'static, Vec<Change>> {
+            informer.subscribe().map(move |deltas| deltas.into_iter().map(change).collect()).boxed()
+        }
+        // Nodes before pods: a first turn should know where pods can go.
+        let mut streams = SelectAll::new();
+        streams.push(of(&self.nodes, node));
+        streams.push(of(&self.pods, pod));
+        self.others.iter().for_each(|(informer, change)| streams.push(of(informer, *change)));
+        streams
+    }
+
+    /// Resolves once every informer has listed.
+    pub fn synced(&self) -> impl Future<Output = ()> + use<> {
+        let informers: Vec<InformerHandle> =
+            [&self.pods, &self.nodes].into_iter().chain(self.others.iter().map(|(informer, _)| informer)).cloned().collect();
+        async move { _ = join_all(informers.iter().map(InformerHandle::synced)).await }
+    }
+}
+
+fn pod(delta: Delta) -> Change {
+    Change::Pod(delta.key.clone(), delta.new.as_ref().map(|object| Arc::new(PodInfo::from(object))))
+}
+
+fn node(delta: Delta) -> Change {
+    match delta.new {
+        Some(object) => Change::Node(object),
+        None => Change::NodeGone(delta.key.name.to_string()),
+    }
+}
+
+fn namespace(delta: Delta) -> Change {
+    Change::Namespace(Box::new(move |cluster| match delta.new {
+        Some(object) => _ = cluster.namespaces.insert(object.name().to_owned(), object.labels().clone()),
+        None => _ = cluster.namespaces.remove(&*delta.key.name),
+    }))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Group {
+    spec: GroupSpec,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct GroupSpec {
+    selector: BTreeMap<String, String>,
+}
+
+fn group(kind: &'static str, delta: Delta) -> Change {
+    Change::Namespace(Box::new(move |cluster| {
+        let groups = cluster.groups.entry(delta.key.namespace.to_string()).or_default();
+        let name = format!("{kind}/{}", delta.key.name);
+        match delta.new {
+            Some(object) => _ = groups.insert(name, object.parse::<Group>().unwrap_or_default().spec.selector),
+            None => _ = groups.remove(&name),
+        }
+    }))
+}
+
+fn claim(delta: Delta) -> Change {
+    Change::Storage(Box::new(move |cluster| match delta.new {
+        Some(object) => {
+            let spec = object.parse::<v1::PersistentVolumeClaim>().ok().and_then(|claim| claim.spec).unwrap_or_default();
+            let bound = object.meta().annotations.contains_key("pv.kubernetes.io/bind-completed");
+            let volume = spec.volume_name.filter(|name| bound && !name.is_empty());
+            cluster.claims.insert(delta.key, Claim { volume, terminating: object.meta().deletion_timestamp.is_some() });
+        }
+        None => _ = cluster.claims.remove(&delta.key),
+    }))
+}
+
+fn volume(delta: Delta) -> Change {
+    Change::Storage(Box::new(move |cluster| match delta.new {
+        Some(object) => {
+            let spec = object.parse::<v1::PersistentVolume>().ok().and_then(|volume| volume.spec).unwrap_or_default();
+            let required = spec.node_affinity.and_then(|affinity| affinity.required);
+            cluster.volumes.insert(object.name().to_owned(), required.map(|selector| Arc::new(NodeTerms::from(selector))));
+        }
+        None => _ = cluster.volumes.remove(&*delta.key.name),
+    }))
+}
