@@ -53,6 +53,11 @@ impl Cluster {
         self.places.get(name).map(|place| &*self.nodes[*place])
     }
 
+    /// The same, to keep.
+    pub fn shared_node(&self, name: &str) -> Option<Arc<NodeInfo>> {
+        self.places.get(name).map(|place| self.nodes[*place].clone())
+    }
+
     fn node_mut(&mut self, name: &str) -> &mut NodeInfo {
         let place = match self.places.get(name) {
             Some(place) => *place,

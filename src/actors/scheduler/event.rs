@@ -9,8 +9,8 @@ use super::pod::PodInfo;
 pub enum ClusterEvent {
     /// A node is new, or not as it was.
     Node {
-        before: Option<NodeInfo>,
-        after: NodeInfo,
+        before: Option<Arc<NodeInfo>>,
+        after: Arc<NodeInfo>,
     },
     NodeGone,
     /// A pod has been bound to a node, or its labels have changed there.

@@ -239,9 +239,9 @@ impl Scheduler {
         match change {
             Change::Pod(key, pod) => self.pod_changed(&key, pod),
             Change::Node(object) => {
-                let before = self.cluster.node(object.name()).filter(|node| node.known).cloned();
+                let before = self.cluster.shared_node(object.name()).filter(|node| node.known);
                 self.cluster.put_node(&object);
-                let after = self.cluster.node(object.name()).expect("the node that was just put").clone();
+                let after = self.cluster.shared_node(object.name()).expect("the node that was just put");
                 self.queue.happened(&ClusterEvent::Node { before, after }, &self.plugins);
             }
             Change::NodeGone(name) => {

@@ -259,7 +259,7 @@ fn an_unschedulable_pod_is_woken_by_what_helps_and_by_nothing_else() {
     let node_info = |over| {
         let mut info = NodeInfo::named("n");
         info.update(&node("n", over));
-        info
+        Arc::new(info)
     };
     let mut queue = Queue::default();
     let wanting = asking("p", "3", 0);

@@ -27,16 +27,19 @@ pub enum Change {
     Namespace(Update),
 }
 
+/// What one change of an informer's means to the scheduler.
+type Reading = fn(Delta) -> Change;
+
 /// The informers that matter here.
 pub struct World {
     pods: InformerHandle,
     nodes: InformerHandle,
-    others: Vec<(InformerHandle, fn(Delta) -> Change)>,
+    others: Vec<(InformerHandle, Reading)>,
 }
 
 impl World {
     pub fn new(informers: &Informers) -> Self {
-        let others: [(InformerHandle, fn(Delta) -> Change); 5] = [
+        let others: [(InformerHandle, Reading); 5] = [
             (informers.typed::<v1::Namespace>(), namespace),
             (informers.typed::<v1::Service>(), |delta| group("Service", delta)),
             (informers.typed::<v1::ReplicationController>(), |delta| group("ReplicationController", delta)),
@@ -48,7 +51,7 @@ impl World {
 
     /// All that is there, then all that changes.
     pub fn changes(&self) -> SelectAll<BoxStream<'static, Vec<Change>>> {
-        fn of(informer: &InformerHandle, change: fn(Delta) -> Change) -> BoxStream<'static, Vec<Change>> {
+        fn of(informer: &InformerHandle, change: Reading) -> BoxStream<'static, Vec<Change>> {
             informer.subscribe().map(move |deltas| deltas.into_iter().map(change).collect()).boxed()
         }
         // Nodes before pods: a first turn should know where pods can go.
