@@ -4,4 +4,5 @@ pub mod backoff;
 pub mod controllers;
 pub mod events;
 pub mod informer;
+pub mod kubelet;
 pub mod scheduler;

@@ -8,7 +8,7 @@ use kabuki::api::client::{DeleteOptions, ListOptions, WatchEvent, WatchStream, W
 use kabuki::api::kinds::{KindRef, Registry};
 use kabuki::api::object::Object;
 use kabuki::api::status::Status;
-use kabuki::api::verbs::{Api, Call, Deleted, Target, Updated, User};
+use kabuki::api::verbs::{Api, Call, Deleted, ServiceRanges, Target, Updated, User};
 use kabuki::runtime::entropy::Entropy;
 use kabuki::runtime::store::LocalStore;
 use kabuki::runtime::supervision::{Strategy, Supervisor};
@@ -25,7 +25,7 @@ pub fn world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     actix_rt::System::with_tokio_rt(runtime).block_on(async {
         let supervisor = Supervisor::root(Strategy::OneForOne);
         let store = Arc::new(LocalStore::in_memory(&supervisor));
-        let world = World { api: Api::new(store.clone(), Entropy::from_seed(1)), store };
+        let world = World { api: Api::new(store.clone(), Entropy::from_seed(1), ServiceRanges::default()), store };
         world.create("namespaces", "", json!({"metadata": {"name": "default"}})).await.unwrap();
         test(world).await;
     });
@@ -62,7 +62,11 @@ impl World {
     }
 
     pub async fn delete(&self, plural: &str, name: &str, options: DeleteOptions) -> Result<Deleted, Status> {
-        self.api.delete(&Target::new(&kind(plural), "default", name), &options).await
+        self.api.delete(&User::default(), &Target::new(&kind(plural), "default", name), &options).await
+    }
+
+    pub async fn delete_namespace(&self, name: &str) -> Result<Deleted, Status> {
+        self.api.delete(&User::default(), &Target::new(&kind("namespaces"), "", name), &DeleteOptions::default()).await
     }
 
     pub async fn names(&self, plural: &str, options: ListOptions) -> Vec<String> {

@@ -1,1 +1,85 @@
-//! (see the room's description)
+//! What the cluster as a whole has to say about a write: plugins that complete an object or refuse it, each a function of the request,
+//! the object and one snapshot. Their order is upstream's.
+
+mod default_toleration_seconds;
+mod namespace_lifecycle;
+mod priority;
+mod service_account;
+mod storage_protection;
+mod taint_new_nodes;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::kinds::{Kind, Subresource};
+use super::object::Object;
+use super::status::Status;
+use super::verbs::User;
+use crate::runtime::store::{Key, Snapshot};
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Create,
+    Update,
+    Delete,
+}
+
+/// A write that asks to be admitted.
+pub struct Request<'a> {
+    pub kind: &'a Kind,
+    pub operation: Operation,
+    pub subresource: Option<Subresource>,
+    /// Empty for cluster-scoped kinds.
+    pub namespace: &'a str,
+    pub name: &'a str,
+    pub user: &'a User,
+    /// The present object, unless it is being created.
+    pub old: Option<&'a Value>,
+    pub snapshot: &'a Snapshot<Object>,
+    /// A suffix for a generated name.
+    pub suffix: &'a dyn Fn() -> String,
+}
+
+impl Request<'_> {
+    fn forbidden(&self, why: &str) -> Status {
+        Status::forbidden(self.kind.group, self.kind.plural, self.name, why)
+    }
+
+    /// The object itself is being created.
+    fn creates(&self, plural: &str) -> bool {
+        self.operation == Operation::Create && self.writes(plural)
+    }
+
+    /// The object itself, not a subresource of it, is being created or changed.
+    fn writes(&self, plural: &str) -> bool {
+        self.operation != Operation::Delete && self.kind.plural == plural && self.subresource.is_none()
+    }
+
+    fn find(&self, collection: &str, path: &str) -> Option<&Object> {
+        self.snapshot.get(&Key::new(collection, Arc::from(path)))
+    }
+}
+
+type Mutate = fn(&Request, &mut Value) -> Result<(), Status>;
+type Judge = fn(&Request, Option<&Value>) -> Result<(), Status>;
+
+const MUTATING: [Mutate; 5] =
+    [service_account::admit, taint_new_nodes::admit, priority::admit, default_toleration_seconds::admit, storage_protection::admit];
+
+const VALIDATING: [Judge; 1] = [priority::judge];
+
+/// Completes the object that is to be written, or refuses it.
+pub fn mutate(request: &Request, object: &mut Value) -> Result<(), Status> {
+    namespace_lifecycle::admit(request)?;
+    MUTATING.iter().try_for_each(|plugin| plugin(request, object))
+}
+
+/// The last word on a complete object, or (`None`) on a deletion.
+pub fn judge(request: &Request, object: Option<&Value>) -> Result<(), Status> {
+    if request.operation == Operation::Delete {
+        namespace_lifecycle::admit(request)?;
+    }
+    VALIDATING.iter().try_for_each(|plugin| plugin(request, object))
+}

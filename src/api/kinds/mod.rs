@@ -12,6 +12,7 @@ mod limits;
 mod pod;
 mod registry;
 mod service;
+mod service_type;
 mod storage;
 
 pub use column::{Cell, Column, age, column, computed, name};

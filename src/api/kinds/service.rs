@@ -3,7 +3,7 @@
 use k8s_openapi::api::{core::v1, discovery};
 
 use super::cells::service as cells;
-use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable, service_type};
 
 pub fn service() -> Kind {
     Kind::new::<v1::Service>("services", &["svc"])
@@ -11,7 +11,7 @@ pub fn service() -> Kind {
         .collection("services/specs")
         .subresources(&[Subresource::Proxy, Subresource::Status])
         .selectable([selectable("spec.clusterIP", "/spec/clusterIP"), selectable("spec.type", "/spec/type")])
-        .traits(Traits { create_on_update: true, answers_deleted: true, ..Traits::default() })
+        .traits(Traits { create_on_update: true, answers_deleted: true, addresses: true, ..Traits::default() })
         .columns([
             name(),
             column("Type", "/spec/type"),
@@ -22,6 +22,7 @@ pub fn service() -> Kind {
             computed("Selector", cells::selector).wide(),
         ])
         .defaults(defaults::service)
+        .prepare(service_type::create, service_type::update)
 }
 
 pub fn endpoints() -> Kind {

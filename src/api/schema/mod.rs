@@ -1,1 +1,14 @@
-//! (see the room's description)
+//! What the types of the API look like, and how a body becomes an object of one.
+//!
+//! [`Facts`] holds every field's type, list type and merge strategy, as a server publishes them, and whether Go writes it when it is
+//! empty. On it stand [`decode`] (what Go's decoder and encoder would leave of a body) and [`finish`] (what the server always writes).
+
+mod decode;
+mod facts;
+mod finish;
+mod go;
+mod visit;
+
+pub use decode::{Body, Decoded, Target, decode, decode_value};
+pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
+pub use finish::finish;

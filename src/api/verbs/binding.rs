@@ -30,7 +30,7 @@ impl Api {
             let mut pod = before.clone();
             metadata(&mut pod).remove("resourceVersion");
             assign(old, &mut pod, node, meta).map_err(|why| Status::conflict("", "pods/binding", &target.name, &why))?;
-            if self.replace(call, target, old, before, pod).await?.is_some() {
+            if self.replace(call, target, old, before, pod, Vec::new()).await?.is_some() {
                 return Ok(());
             }
         }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::metadata::{self, metadata, text};
-use super::{ATTEMPTS, Api, Call, key, sealed, shown};
+use super::{ATTEMPTS, Api, Call, addresses, key, sealed, shown};
+use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{KindRef, Subresource};
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
@@ -14,33 +15,60 @@ impl Api {
     ///
     /// # Errors
     /// `AlreadyExists`, `Invalid`, what admission has against it.
-    pub async fn create(&self, call: &Call, kind: &KindRef, namespace: &str, mut body: Value) -> Result<Object, Status> {
-        metadata::settle(kind, namespace, &mut body)?;
-        let revision = text(metadata(&mut body), "resourceVersion");
+    pub async fn create(&self, call: &Call, kind: &KindRef, namespace: &str, body: Value) -> Result<Object, Status> {
+        let mut draft = body;
+        metadata::settle(kind, namespace, &mut draft)?;
+        let revision = text(metadata(&mut draft), "resourceVersion");
         if !revision.is_empty() && revision != "0" {
             return Err(Status::new(500, Reason::Unknown, "resourceVersion should not be set on objects to be created"));
         }
-        let generated = self.generate_name(&mut body);
-        (kind.defaults)(&mut body);
+        let generated = self.generate_name(&mut draft);
+        (kind.defaults)(&mut draft);
+        let asked = addresses::asked(kind, &draft);
         for _ in 0..ATTEMPTS {
-            let snapshot = self.store().snapshot();
-            let mut draft = body.clone();
-            self.prepare_new(call, kind, &mut draft)?;
+            let snapshot = self.fresh().await?;
+            let writes = self.prepare_new(call, kind, &snapshot, &mut draft)?;
             let object = sealed(kind, draft)?;
-            match self.add(call, kind, &snapshot, object).await? {
-                Some(object) => return Ok(shown(kind, &object)),
-                None if generated => {
-                    metadata(&mut body).remove("name");
-                    self.generate_name(&mut body);
+            match self.add(call, kind, &snapshot, object.clone(), writes).await? {
+                Ok(object) => return Ok(shown(kind, &object)),
+                // The name.
+                Err(0) if !generated => return Err(self.taken(kind, namespace, object.name())),
+                // A generated name, or what it wanted to have beside: all is as it was but for those.
+                Err(lost) => {
+                    draft = shown(kind, &object).value();
+                    addresses::ask(&mut draft, &asked);
+                    if lost == 0 {
+                        metadata(&mut draft).remove("name");
+                        self.generate_name(&mut draft);
+                    }
                 }
-                None => return Err(self.taken(kind, namespace, text(metadata(&mut body), "name"))),
             }
         }
-        Err(self.taken(kind, namespace, text(metadata(&mut body), "name")))
+        Err(super::modified(kind, text(metadata(&mut draft), "name")))
     }
 
-    /// What the server decides on, and the judgments.
-    fn prepare_new(&self, call: &Call, kind: &KindRef, draft: &mut Value) -> Result<(), Status> {
+    /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object.
+    fn prepare_new(
+        &self,
+        call: &Call,
+        kind: &KindRef,
+        snapshot: &Snapshot<Object>,
+        draft: &mut Value,
+    ) -> Result<Vec<Write<Object>>, Status> {
+        let meta = metadata(draft);
+        let (namespace, name) = (text(meta, "namespace").to_owned(), text(meta, "name").to_owned());
+        let request = Request {
+            kind,
+            operation: Operation::Create,
+            subresource: None,
+            namespace: &namespace,
+            name: &name,
+            user: &call.user,
+            old: None,
+            snapshot,
+            suffix: &|| self.suffix(),
+        };
+        admission::mutate(&request, draft)?;
         self.begin(kind, draft);
         if kind.has(Subresource::Status) {
             draft["status"] = Value::Object(Map::new());
@@ -48,22 +76,36 @@ impl Api {
         (kind.prepare_create)(draft);
         let errors = (kind.validate)(draft);
         if !errors.is_empty() {
-            return Err(Status::invalid(kind.group, kind.kind, text(metadata(draft), "name"), &errors));
+            return Err(Status::invalid(kind.group, kind.kind, &name, &errors));
         }
         for warning in (kind.warnings)(draft, None) {
             call.warn(warning);
         }
-        Ok(())
+        let writes = self.allocate(kind, snapshot, None, draft)?;
+        admission::judge(&request, Some(draft))?;
+        Ok(writes)
     }
 
-    /// Commits a new object; `None` if its name is taken.
-    async fn add(&self, call: &Call, kind: &KindRef, snapshot: &Snapshot<Object>, object: Object) -> Result<Option<Object>, Status> {
+    /// Commits a new object and what goes with it; a lost race is the index of the write that lost, 0 being the object's own.
+    async fn add(
+        &self,
+        call: &Call,
+        kind: &KindRef,
+        snapshot: &Snapshot<Object>,
+        object: Object,
+        beside: Vec<Write<Object>>,
+    ) -> Result<Result<Object, usize>, Status> {
         let key = key(kind, object.namespace(), object.name());
         if call.options.dry_run {
-            return Ok(snapshot.get(&key).is_none().then_some(object));
+            return Ok(if snapshot.get(&key).is_none() { Ok(object) } else { Err(0) });
         }
-        let write = Write { key, expect: Expect::Absent, value: Some(object) };
-        Ok(self.commit(vec![write]).await?.ok().and_then(|committed| committed.values.into_iter().next().flatten()))
+        let mut writes = vec![Write { key, expect: Expect::Absent, value: Some(object) }];
+        writes.extend(beside);
+        let committed = self.commit(writes).await?;
+        Ok(committed.map(|committed| {
+            let object = committed.values.into_iter().next().flatten();
+            object.expect("a batch answers for each of its writes")
+        }))
     }
 
     fn taken(&self, kind: &KindRef, namespace: &str, name: &str) -> Status {

@@ -4,15 +4,16 @@ use serde_json::Value;
 
 use super::list::parse_revision;
 use super::metadata::{metadata, now, written};
-use super::update::is_released;
-use super::{ATTEMPTS, Api, Target, modified, not_found, shown};
+use super::update::{is_released, released};
+use super::{ATTEMPTS, Api, Target, User, modified, not_found, shown};
+use crate::api::admission::{self, Operation, Request};
 use crate::api::client::{DeleteOptions, Propagation};
 use crate::api::kinds::{Kind, Subresource};
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::api::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::clock;
-use crate::runtime::store::{Expect, Stored, Write};
+use crate::runtime::store::{Expect, Snapshot, Stored, Write};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -31,28 +32,47 @@ impl Api {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` when a precondition does not hold.
-    pub async fn delete(&self, target: &Target, options: &DeleteOptions) -> Result<Deleted, Status> {
+    pub async fn delete(&self, user: &User, target: &Target, options: &DeleteOptions) -> Result<Deleted, Status> {
         check(options)?;
-        let kind = &target.kind;
+        let Target { kind, name, .. } = target;
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
-            let old = snapshot.get(&target.key()).ok_or_else(|| not_found(kind, &target.name))?;
+            let old = snapshot.get(&target.key()).ok_or_else(|| not_found(kind, name))?;
             preconditions(target, options, old)?;
+            self.admit_deletion(user, target, &snapshot)?;
             let Some(marked) = mark(kind, old, options) else {
                 return Ok(Deleted { object: shown(kind, old), gone: false });
             };
             let gone = is_released(kind, &marked);
+            let beside = if gone { released(kind, &marked) } else { Vec::new() };
             // What only the deletion itself would change is not written: the object goes in its last state.
             let object = if gone && !kind.traits.graceful { old.clone() } else { sealed_as_stored(marked)? };
             if options.dry_run {
                 return Ok(Deleted { object: shown(kind, &object.at(old.revision())), gone });
             }
-            let write = Write { key: target.key(), expect: Expect::At(old.revision()), value: (!gone).then(|| object.clone()) };
-            if let Ok(committed) = self.commit(vec![write]).await? {
+            let mut writes = vec![Write { key: target.key(), expect: Expect::At(old.revision()), value: (!gone).then(|| object.clone()) }];
+            writes.extend(beside);
+            if let Ok(committed) = self.commit(writes).await? {
                 return Ok(Deleted { object: shown(kind, &object.at(committed.revision)), gone });
             }
         }
-        Err(modified(kind, &target.name))
+        Err(modified(kind, name))
+    }
+
+    fn admit_deletion(&self, user: &User, target: &Target, snapshot: &Snapshot<Object>) -> Result<(), Status> {
+        let Target { kind, namespace, name, .. } = target;
+        let request = Request {
+            kind,
+            operation: Operation::Delete,
+            subresource: None,
+            namespace,
+            name,
+            user,
+            old: None,
+            snapshot,
+            suffix: &|| self.suffix(),
+        };
+        admission::judge(&request, None)
     }
 }
 

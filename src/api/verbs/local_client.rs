@@ -107,6 +107,6 @@ impl Client for LocalClient {
         name: &'a str,
         options: &'a DeleteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { Ok(self.api.delete(&Target::new(kind, namespace, name), options).await?.object) }.boxed()
+        async move { Ok(self.api.delete(&self.user, &Target::new(kind, namespace, name), options).await?.object) }.boxed()
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Architecture invariant: nothing else commits objects to the store.
 
+mod addresses;
 mod binding;
 mod call;
 mod continue_token;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::Value;
 
+pub use addresses::ServiceRanges;
 pub use call::{Call, User};
 pub use delete::Deleted;
 pub use local_client::LocalClient;
@@ -47,6 +49,7 @@ struct Inner {
     store: Arc<dyn Store<Object>>,
     registry: &'static Registry,
     entropy: Mutex<Entropy>,
+    ranges: ServiceRanges,
 }
 
 /// How often a consistent read looks whether a store that is fed from elsewhere has come far enough.
@@ -56,8 +59,8 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 64;
 
 impl Api {
-    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy) -> Self {
-        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy) }))
+    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, ranges: ServiceRanges) -> Self {
+        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), ranges }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {
@@ -86,6 +89,20 @@ impl Api {
 
     fn suffix(&self) -> String {
         self.0.entropy.lock().suffix(5)
+    }
+
+    /// Gives an object the addresses that its kind has; answers the writes that make them its own.
+    fn allocate(
+        &self,
+        kind: &Kind,
+        snapshot: &Snapshot<Object>,
+        old: Option<&Value>,
+        object: &mut Value,
+    ) -> Result<Vec<Write<Object>>, Status> {
+        if !kind.traits.addresses {
+            return Ok(Vec::new());
+        }
+        addresses::assign(&self.0.ranges, snapshot, &mut self.0.entropy.lock(), old, object)
     }
 
     /// Commits; a lost race is `Ok(Err(index of the write))`.

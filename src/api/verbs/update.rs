@@ -4,12 +4,13 @@ use serde_json::{Map, Value};
 
 use super::list::parse_revision;
 use super::metadata::{self, metadata, text};
-use super::{ATTEMPTS, Api, Call, Target, modified, not_found, sealed, shown};
+use super::{ATTEMPTS, Api, Call, Target, addresses, modified, not_found, sealed, shown};
+use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{Kind, Subresource};
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
-use crate::runtime::store::{Expect, Revision, Stored, Write};
+use crate::runtime::store::{Expect, Revision, Snapshot, Stored, Write};
 
 /// What an update made of an object.
 #[derive(Clone, Debug)]
@@ -59,18 +60,37 @@ impl Api {
                 return Err(modified(&target.kind, &target.name));
             }
             let before = old.value();
-            self.prepare_changed(call, target, &mut new, &before)?;
-            if let Some(object) = self.replace(call, target, &old, before, new).await? {
+            let beside = self.prepare_changed(call, target, &snapshot, &mut new, &before)?;
+            if let Some(object) = self.replace(call, target, &old, before, new, beside).await? {
                 return Ok(object);
             }
         }
         Err(modified(&target.kind, &target.name))
     }
 
-    /// What the server decides on, and the judgments.
-    fn prepare_changed(&self, call: &Call, target: &Target, new: &mut Value, old: &Value) -> Result<(), Status> {
-        let Target { kind, subresource, .. } = target;
+    /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object.
+    fn prepare_changed(
+        &self,
+        call: &Call,
+        target: &Target,
+        snapshot: &Snapshot<Object>,
+        new: &mut Value,
+        old: &Value,
+    ) -> Result<Vec<Write<Object>>, Status> {
+        let Target { kind, namespace, name, subresource } = target;
         (kind.defaults)(new);
+        let request = Request {
+            kind,
+            operation: Operation::Update,
+            subresource: *subresource,
+            namespace,
+            name,
+            user: &call.user,
+            old: Some(old),
+            snapshot,
+            suffix: &|| self.suffix(),
+        };
+        admission::mutate(&request, new)?;
         metadata::carry_over(new, old);
         keep(kind, *subresource, new, old);
         (kind.prepare_update)(new, old, *subresource);
@@ -81,16 +101,18 @@ impl Api {
         let judge = subresource.and_then(|subresource| kind.subresource_updates.get(&subresource)).unwrap_or(&kind.validate_update);
         let errors = judge(new, old);
         if !errors.is_empty() {
-            return Err(Status::invalid(kind.group, kind.kind, &target.name, &errors));
+            return Err(Status::invalid(kind.group, kind.kind, name, &errors));
         }
         for warning in (kind.warnings)(new, Some(old)) {
             call.warn(warning);
         }
-        Ok(())
+        let beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
+        admission::judge(&request, Some(new))?;
+        Ok(beside)
     }
 
-    /// Commits a changed object; `None` if another write came first. What changes nothing is not written; what nothing holds back
-    /// any more is deleted.
+    /// Commits a changed object and what goes with it; `None` if another write came first. What changes nothing is not written; what
+    /// nothing holds back any more is deleted.
     pub(super) async fn replace(
         &self,
         call: &Call,
@@ -98,20 +120,28 @@ impl Api {
         old: &Object,
         mut before: Value,
         new: Value,
+        beside: Vec<Write<Object>>,
     ) -> Result<Option<Object>, Status> {
+        let kind = &target.kind;
         metadata(&mut before).remove("resourceVersion");
         if before == new {
             return Ok(Some(old.clone()));
         }
-        let released = is_released(&target.kind, &new);
-        let object = sealed(&target.kind, new)?;
+        let gone = is_released(kind, &new);
+        let beside = if gone { released(kind, &new) } else { beside };
+        let object = sealed(kind, new)?;
         if call.options.dry_run {
-            return Ok(Some(shown(&target.kind, &object).at(old.revision())));
+            return Ok(Some(shown(kind, &object).at(old.revision())));
         }
-        let value = (!released).then(|| object.clone());
-        let write = Write { key: target.key(), expect: Expect::At(old.revision()), value };
-        Ok(self.commit(vec![write]).await?.ok().map(|committed| shown(&target.kind, &object).at(committed.revision)))
+        let mut writes = vec![Write { key: target.key(), expect: Expect::At(old.revision()), value: (!gone).then(|| object.clone()) }];
+        writes.extend(beside);
+        Ok(self.commit(writes).await?.ok().map(|committed| shown(kind, &object).at(committed.revision)))
     }
+}
+
+/// What has to be written beside the deletion of an object.
+pub(super) fn released(kind: &Kind, object: &Value) -> Vec<Write<Object>> {
+    if kind.traits.addresses { addresses::release(object) } else { Vec::new() }
 }
 
 /// Nothing holds the object back that is being deleted: no grace, no finalizer.

@@ -14,6 +14,7 @@
 //! `actix::spawn` is a task of its own: nobody restarts it. Every wake of an actor polls all of its futures, so keep one
 //! `FuturesUnordered` or `DelayQueue` in it, never a timer per object.
 
+mod child;
 mod context;
 mod node;
 mod panics;

@@ -15,11 +15,11 @@ use actix::{
 use futures::Stream;
 
 use super::{
+    child::{Body, End, Report},
     context::{Ctx, Item},
     node::{FAULT, KILL, Node, STOP},
     panics::{Caught, contain},
     spec::Home,
-    team::{Body, End, Report},
     tree::State,
 };
 use crate::runtime::clock;

@@ -1,6 +1,6 @@
 //! The handle on a supervisor.
 
-use std::{any::type_name, sync::Arc};
+use std::{any::type_name, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr, dev::channel::channel};
 use tokio::sync::{
@@ -9,11 +9,12 @@ use tokio::sync::{
 };
 
 use super::{
+    child::{Body, Child, End},
     context::Ctx,
     node::{FAULT, Node, STOP},
     run::{Mailbox, Seat},
     spec::{ChildSpec, Home, Restart, Strategy, SupervisorSpec},
-    team::{Body, Child, Command, End, Team},
+    team::{Command, Team},
     tree::Tree,
 };
 use crate::runtime::entropy::Entropy;
@@ -97,7 +98,7 @@ impl Supervisor {
         Addr::new(sender)
     }
 
-    fn add(&self, node: Arc<Node>, restart: Restart, shutdown: Option<std::time::Duration>, body: Box<dyn Body>) -> u64 {
+    fn add(&self, node: Arc<Node>, restart: Restart, shutdown: Option<Duration>, body: Box<dyn Body>) -> u64 {
         let mut children = self.0.node.children();
         let id = children.add(&node);
         let refused = self.0.commands.send(Command::Start { id, child: Child::new(node, restart, shutdown, body) });

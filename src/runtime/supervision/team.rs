@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use super::{
+    child::{Body, Child, End, Ending, Report, discard},
     node::{FAULT, KILL, Node, STOP},
-    panics::contain,
     spec::{Home, Restart, Strategy, SupervisorSpec},
     tree::State,
 };
@@ -26,55 +26,6 @@ use crate::runtime::{clock, entropy::Entropy};
 
 /// How long a child on another thread may take to notice that it is dropped.
 const DROP_DEADLINE: Duration = Duration::from_secs(1);
-
-/// What a child is, whether it runs or not: an actor's seat, or a team. It travels into the task that runs it and comes back in its
-/// report.
-pub(super) trait Body: Send {
-    /// Starts its task, on its own thread.
-    fn launch(self: Box<Self>, report: Report);
-}
-
-/// Why a child ended.
-#[derive(Debug)]
-pub(super) enum End {
-    /// It stopped.
-    Normal,
-    /// It panicked, or it is a supervisor that gave up.
-    Failed(String),
-    /// Its thread ended.
-    Lost,
-}
-
-/// The promise to say how a child ended; it is kept even if its thread goes away.
-pub(super) struct Report {
-    child: u64,
-    to: Option<UnboundedSender<Ending>>,
-}
-
-struct Ending {
-    child: u64,
-    body: Option<Box<dyn Body>>,
-    end: End,
-}
-
-impl Report {
-    pub fn send(mut self, body: Box<dyn Body>, end: End) {
-        self.deliver(Some(body), end);
-    }
-
-    fn deliver(&mut self, body: Option<Box<dyn Body>>, end: End) {
-        if let Some(to) = self.to.take() {
-            // A supervisor that has gone does not ask any more.
-            let _ = to.send(Ending { child: self.child, body, end });
-        }
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        self.deliver(None, End::Lost);
-    }
-}
 
 /// What a handle may ask.
 pub(super) enum Command {
@@ -91,25 +42,6 @@ pub(super) enum Command {
         id: u64,
         done: oneshot::Sender<()>,
     },
-}
-
-/// A child as its supervisor sees it.
-pub(super) struct Child {
-    node: Arc<Node>,
-    restart: Restart,
-    /// None: as long as it takes (a supervisor, whose children have deadlines).
-    shutdown: Option<Duration>,
-    /// While it does not run.
-    body: Option<Box<dyn Body>>,
-    launched: Option<clock::Instant>,
-    /// Since it last ran for long.
-    failures: u32,
-}
-
-impl Child {
-    pub fn new(node: Arc<Node>, restart: Restart, shutdown: Option<Duration>, body: Box<dyn Body>) -> Self {
-        Self { node, restart, shutdown, body: Some(body), launched: None, failures: 0 }
-    }
 }
 
 /// A supervisor's state. It outlives the task that runs it, so a supervisor that failed starts again with its children.
@@ -297,7 +229,7 @@ impl Team {
         if child.launched.replace(clock::instant()).is_some() {
             child.node.restarted();
         }
-        body.launch(Report { child: id, to: Some(self.report_to.clone()) });
+        body.launch(Report::new(id, self.report_to.clone()));
     }
 
     fn launch_from(&mut self, first: u64) {
@@ -377,27 +309,10 @@ impl Team {
     }
 }
 
-/// A message that still waits, or a factory, may panic when it is dropped.
-fn discard(body: Option<Box<dyn Body>>) {
-    if let Err(caught) = contain(|| drop(body)) {
-        tracing::error!(location = caught.location, "panicked in dropping what was left of an actor: {}", caught.message);
-    }
-}
-
 async fn until(due: Option<(clock::Instant, u64)>) -> Option<u64> {
     let (at, id) = due?;
     sleep_until(at).await;
     Some(id)
-}
-
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            End::Normal => f.write_str("it stopped"),
-            End::Failed(reason) => f.write_str(reason),
-            End::Lost => f.write_str("its thread ended"),
-        }
-    }
 }
 
 impl Body for Team {

@@ -1,0 +1,218 @@
+//! From a request's body to an object, with upstream's refusals.
+
+use serde::Deserialize;
+use serde::de::DeserializeSeed;
+use serde_json::Value;
+
+use super::facts::{Facts, Shape};
+use super::go;
+use super::visit::{Notes, Reader};
+use crate::api::client::FieldValidation;
+use crate::api::kinds::{Kind, Registry};
+use crate::api::status::Status;
+use crate::api::yaml;
+
+/// Go's limit on nested JSON.
+const DEPTH_MAX: usize = 10_000;
+/// So much of a body is shown when it cannot be understood.
+const SUMMARY_MAX: usize = 30;
+
+/// What a body must be.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The type's name in the facts: `core.v1.Pod`.
+    pub schema: &'a str,
+    pub group: &'a str,
+    pub version: &'a str,
+    pub kind: &'a str,
+}
+
+/// A request's body, by its content type.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    Json(&'a [u8]),
+    Yaml(&'a [u8]),
+}
+
+/// An object as Go's decoder and encoder would leave it, but for what [`finish`](super::finish) adds.
+#[derive(Debug, PartialEq)]
+pub struct Decoded {
+    pub value: Value,
+    /// Unknown and duplicate fields, to be sent with the answer.
+    pub warnings: Vec<String>,
+}
+
+/// What a body says of its own type.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TypeMeta {
+    api_version: Option<String>,
+    kind: Option<String>,
+}
+
+impl<'a> From<&'a Kind> for Target<'a> {
+    fn from(kind: &'a Kind) -> Self {
+        Self { schema: &kind.schema, group: kind.group, version: kind.version, kind: kind.kind }
+    }
+}
+
+impl Target<'_> {
+    fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    fn refuse(&self, version: &str, kind: &str, why: &str) -> Status {
+        Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", self.kind))
+    }
+
+    /// The body does not even say what it is.
+    fn unrecognised(&self, why: &str, body: &[u8]) -> Status {
+        Status::bad_request(format!("the object provided is unrecognized (must be of type {}): {why} ({})", self.kind, summary(body)))
+    }
+}
+
+/// Reads a body into an object of the target's type: unknown fields, nulls and empty optional fields are gone, quantities, times and bytes
+/// are canonical, `apiVersion` and `kind` are there.
+///
+/// # Errors
+/// 400 with upstream's message: no JSON or YAML, too deep, another type, a value that does not fit its field; in
+/// [`FieldValidation::Strict`] also an unknown or duplicate field.
+pub fn decode(target: Target<'_>, body: Body<'_>, validation: FieldValidation) -> Result<Decoded, Status> {
+    match body {
+        Body::Json(bytes) => {
+            let unreadable = |why: String| target.unrecognised(&format!("couldn't get version/kind; json parse error: {why}"), bytes);
+            if is_too_deep(bytes) {
+                return Err(unreadable("exceeded max depth".into()));
+            }
+            let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+            let outcome = read(target, &mut deserializer).and_then(|outcome| deserializer.end().map(|()| outcome));
+            let (value, notes) = outcome.map_err(|error| unreadable(go::syntax(&error, bytes)))?;
+            if let Some(found) = not_an_object(bytes) {
+                return Err(unreadable(found));
+            }
+            let said = || serde_json::from_slice(bytes).unwrap_or_default();
+            settle(target, value, notes, said, validation)
+        }
+        Body::Yaml(bytes) => {
+            let unreadable = |why: String| target.unrecognised(&format!("error converting YAML to JSON: {why}"), bytes);
+            let text = std::str::from_utf8(bytes).map_err(|error| unreadable(format!("yaml: {error}")))?;
+            let value = yaml::document(text).map_err(|error| unreadable(format!("yaml: {error}")))?;
+            decode_value(target, &value, validation)
+        }
+    }
+}
+
+/// The same for what is JSON in memory already.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_value(target: Target<'_>, body: &Value, validation: FieldValidation) -> Result<Decoded, Status> {
+    let (value, notes) = read(target, body).map_err(Status::internal)?;
+    settle(target, value, notes, || TypeMeta::deserialize(body).unwrap_or_default(), validation)
+}
+
+fn read<'de, D: serde::Deserializer<'de>>(target: Target<'_>, deserializer: D) -> Result<(Value, Notes), D::Error> {
+    let facts = Facts::get();
+    let mut notes = Notes::default();
+    let shape = facts.shape_of(target.schema).unwrap_or(&Shape::Raw);
+    let value = Reader { facts, shape, go: None, notes: &mut notes }.deserialize(deserializer)?;
+    Ok((if value.is_null() { Value::Object(serde_json::Map::new()) } else { value }, notes))
+}
+
+/// Judges what was read. `said` finds out what the body says of its type; it is asked only where the type itself has no such fields.
+fn settle(
+    target: Target<'_>,
+    mut value: Value,
+    notes: Notes,
+    said: impl FnOnce() -> TypeMeta,
+    validation: FieldValidation,
+) -> Result<Decoded, Status> {
+    let expected = target.api_version();
+    let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (api_version, kind) = match (text("apiVersion"), text("kind")) {
+        (None, None) if notes.fault.is_none() => (None, None),
+        (Some(api_version), Some(kind)) => (Some(api_version), Some(kind)),
+        _ => {
+            let said = said();
+            (said.api_version, said.kind)
+        }
+    };
+    let kind = kind.filter(|kind| !kind.is_empty()).unwrap_or_else(|| target.kind.to_owned());
+    let api_version = api_version.filter(|version| !version.is_empty()).unwrap_or_else(|| expected.clone());
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    if (api_version.as_str(), kind.as_str()) != (expected.as_str(), target.kind) {
+        return Err(target.refuse(version, &kind, &wrong_type(target, &api_version, &kind)));
+    }
+    if let Some(fault) = notes.fault {
+        return Err(target.refuse(version, &kind, &fault));
+    }
+    if validation == FieldValidation::Strict && !notes.strict.is_empty() {
+        return Err(target.refuse(version, &kind, &format!("strict decoding error: {}", notes.strict.join(", "))));
+    }
+    let fields = value.as_object_mut().expect("a struct is read into an object");
+    fields.insert("apiVersion".into(), expected.into());
+    fields.insert("kind".into(), target.kind.into());
+    Ok(Decoded { value, warnings: if validation == FieldValidation::Warn { notes.strict } else { Vec::new() } })
+}
+
+/// Why an object of another type does not do.
+fn wrong_type(target: Target<'_>, api_version: &str, kind: &str) -> String {
+    let version = api_version.rsplit('/').next().unwrap_or_default();
+    match Registry::built_in().kind(api_version, kind) {
+        Some(_) => {
+            let group = target.schema.rsplit('.').nth(2).unwrap_or_default();
+            format!("converting ({version}.{kind}) to ({group}.{}): unknown conversion", target.kind)
+        }
+        None => format!("no kind {kind:?} is registered for version {api_version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""),
+    }
+}
+
+/// Go's complaint on a body that is JSON, but no object.
+fn not_an_object(body: &[u8]) -> Option<String> {
+    let found = match body.iter().find(|byte| !byte.is_ascii_whitespace())? {
+        b'{' | b'n' => return None,
+        b'[' => "array",
+        b'"' => "string",
+        b't' | b'f' => "bool",
+        _ => "number",
+    };
+    Some(format!(
+        "json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+         Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+    ))
+}
+
+fn is_too_deep(body: &[u8]) -> bool {
+    if body.len() <= DEPTH_MAX {
+        return false;
+    }
+    let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                if depth > DEPTH_MAX {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+fn summary(body: &[u8]) -> String {
+    let (start, more) = if body.len() > SUMMARY_MAX { (&body[..SUMMARY_MAX], " ...") } else { (body, "") };
+    match body.first() {
+        None => "<empty>".into(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => start.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + more,
+    }
+}
+
+#[cfg(test)]
+mod tests;
