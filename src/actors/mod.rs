@@ -5,4 +5,5 @@ pub mod controllers;
 pub mod events;
 pub mod informer;
 pub mod kubelet;
+pub mod kubelet;
 pub mod scheduler;
