@@ -5,5 +5,4 @@ pub mod controllers;
 pub mod events;
 pub mod informer;
 pub mod kubelet;
-pub mod kubelet;
 pub mod scheduler;
