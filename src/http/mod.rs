@@ -1,3 +1,21 @@
 //! The REST front: identity, authentication, routing, negotiation, streaming; one generic handler a verb. Decides nothing about objects.
+//!
+//! A request goes [`front::answer`] -> [`authentication`] -> [`request::RequestInfo`] -> [`authorization`] -> [`verbs`], [`discovery`] or
+//! [`health`] -> [`response`].
 
+pub mod authentication;
+pub mod authorization;
+mod body;
+mod discovery;
+pub mod front;
+mod health;
 pub mod identity;
+mod negotiation;
+mod options;
+pub mod request;
+mod response;
+pub mod server;
+mod verbs;
+
+pub use front::Front;
+pub use server::{Server, ServerError};

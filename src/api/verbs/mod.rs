@@ -11,6 +11,7 @@ mod call;
 mod continue_token;
 mod create;
 mod delete;
+mod delete_collection;
 mod get;
 mod list;
 mod local_client;

@@ -1,0 +1,104 @@
+//! `APIResourceList`: the resources of a group's version, with their subresources.
+
+use serde_json::{Value, json};
+
+use super::{Group, Version};
+use crate::api::kinds::{Kind, Subresource};
+
+/// One thing that can be asked for, as discovery describes it.
+pub struct Described {
+    /// The kind of what is sent and received, with its group and version if they are not the resource's own.
+    pub kind: &'static str,
+    pub group_version: Option<(&'static str, &'static str)>,
+    pub verbs: &'static [&'static str],
+}
+
+const ALL: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const WITHOUT_COLLECTION: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
+const CHANGE: &[&str] = &["get", "patch", "update"];
+const CONNECT: &[&str] = &["create", "get"];
+const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
+
+/// The verbs on objects of a kind themselves.
+pub fn verbs(kind: &Kind) -> &'static [&'static str] {
+    if kind.delete_collection { ALL } else { WITHOUT_COLLECTION }
+}
+
+/// What a subresource takes and gives.
+pub fn described(kind: &Kind, subresource: Subresource) -> Described {
+    use Subresource as S;
+    let own = |kind, verbs| Described { kind, group_version: None, verbs };
+    let other = |group, kind, verbs| Described { kind, group_version: Some((group, "v1")), verbs };
+    match subresource {
+        S::Status | S::EphemeralContainers | S::Resize => own(kind.kind, CHANGE),
+        S::Finalize => own(kind.kind, &["update"]),
+        S::Log => own(kind.kind, &["get"]),
+        S::Scale => other("autoscaling", "Scale", CHANGE),
+        S::Binding => own("Binding", &["create"]),
+        S::Eviction => other("policy", "Eviction", &["create"]),
+        S::Token => other("authentication.k8s.io", "TokenRequest", &["create"]),
+        S::Exec => own("PodExecOptions", CONNECT),
+        S::Attach => own("PodAttachOptions", CONNECT),
+        S::PortForward => own("PodPortForwardOptions", CONNECT),
+        S::Proxy => own(
+            match kind.kind {
+                "Node" => "NodeProxyOptions",
+                "Service" => "ServiceProxyOptions",
+                _ => "PodProxyOptions",
+            },
+            PROXY,
+        ),
+    }
+}
+
+pub(super) fn resources(group: &Group, version: &Version) -> Value {
+    let mut resources = Vec::new();
+    if group.name.is_empty() {
+        resources.push(json!({"name": "bindings", "singularName": "binding", "namespaced": true, "kind": "Binding", "verbs": ["create"]}));
+    }
+    for kind in &version.kinds {
+        resources.push(resource(kind));
+        resources.extend(kind.subresources.iter().map(|subresource| self::subresource(kind, *subresource)));
+    }
+    resources.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+    let mut list = json!({"kind": "APIResourceList", "groupVersion": version.name, "resources": resources});
+    // The core group's lists have never said their own version.
+    if !group.name.is_empty() {
+        list["apiVersion"] = "v1".into();
+        list["groupVersion"] = format!("{}/{}", group.name, version.name).into();
+    }
+    list
+}
+
+fn resource(kind: &Kind) -> Value {
+    let mut resource = json!({
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.is_namespaced(),
+        "kind": kind.kind,
+        "verbs": verbs(kind),
+    });
+    if !kind.short_names.is_empty() {
+        resource["shortNames"] = json!(kind.short_names);
+    }
+    if !kind.categories.is_empty() {
+        resource["categories"] = json!(kind.categories);
+    }
+    resource
+}
+
+fn subresource(kind: &Kind, subresource: Subresource) -> Value {
+    let described = described(kind, subresource);
+    let mut resource = json!({
+        "name": format!("{}/{}", kind.plural, subresource.name()),
+        "singularName": "",
+        "namespaced": kind.is_namespaced(),
+        "kind": described.kind,
+        "verbs": described.verbs,
+    });
+    if let Some((group, version)) = described.group_version {
+        resource["group"] = group.into();
+        resource["version"] = version.into();
+    }
+    resource
+}

@@ -1,0 +1,174 @@
+//! What a request asks for, as far as its method and address say (the API concepts' page, "Resource URIs").
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// A request, before it is known whether what it names exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestInfo {
+    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; for other paths the method in lower case.
+    pub verb: String,
+    pub path: String,
+    /// Absent where the path names no resource.
+    pub resource: Option<Resource>,
+}
+
+/// What a path names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resource {
+    /// Empty for the core group.
+    pub group: String,
+    pub version: String,
+    pub namespace: String,
+    pub plural: String,
+    pub name: String,
+    pub subresource: String,
+    /// What follows the subresource: a path to proxy.
+    pub rest: Vec<String>,
+}
+
+impl RequestInfo {
+    /// `path` is still percent-encoded; `query` decides whether a list is a watch.
+    pub fn new(method: &str, path: &str, query: &Query) -> Self {
+        let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
+        let (resource, watches_by_path) = resource(&path);
+        let Some(mut resource) = resource else { return Self { verb: method.to_lowercase(), path, resource: None } };
+        let one = !resource.name.is_empty();
+        let watches = watches_by_path || query.is_true("watch");
+        let verb = match method {
+            "POST" => "create",
+            "PUT" => "update",
+            "PATCH" => "patch",
+            "DELETE" if one => "delete",
+            "DELETE" => "deletecollection",
+            "GET" | "HEAD" if watches && (!one || watches_by_path) => "watch",
+            "GET" | "HEAD" if one => "get",
+            "GET" | "HEAD" => "list",
+            _ => "",
+        };
+        if matches!(verb, "list" | "watch" | "deletecollection")
+            && let Some(name) = query.get("fieldSelector").and_then(only_name)
+        {
+            resource.name = name.to_owned();
+        }
+        Self { verb: verb.to_owned(), path, resource: Some(resource) }
+    }
+}
+
+/// The name in a field selector that says nothing else: who may watch one object may do so this way.
+fn only_name(selector: &str) -> Option<&str> {
+    let name = selector.strip_prefix("metadata.name=")?;
+    let name = name.strip_prefix('=').unwrap_or(name);
+    (!name.is_empty() && !name.contains([',', '=', '!', '\\'])).then_some(name)
+}
+
+/// The resource of a path, and whether the path itself says to watch it (the old way).
+fn resource(path: &str) -> (Option<Resource>, bool) {
+    let mut parts = path.trim_matches('/').split('/');
+    let group = match parts.next() {
+        Some("api") => Some(""),
+        Some("apis") => parts.next(),
+        _ => None,
+    };
+    let (Some(group), Some(version)) = (group, parts.next()) else { return (None, false) };
+    let mut parts: Vec<&str> = parts.collect();
+    let watches = parts.first() == Some(&"watch");
+    if watches {
+        parts.remove(0);
+    }
+    if parts.is_empty() {
+        return (None, false);
+    }
+    let mut resource = Resource { group: group.to_owned(), version: version.to_owned(), ..Resource::default() };
+    if let ["namespaces", namespace, rest @ ..] = parts.as_slice() {
+        resource.namespace = (*namespace).to_owned();
+        if !rest.is_empty() && !matches!(rest, ["status" | "finalize"]) {
+            parts.drain(..2);
+        }
+    }
+    let mut parts = parts.into_iter().map(str::to_owned);
+    resource.plural = parts.next().unwrap_or_default();
+    resource.name = parts.next().unwrap_or_default();
+    resource.subresource = parts.next().unwrap_or_default();
+    resource.rest = parts.collect();
+    (Some(resource), watches)
+}
+
+/// The parameters of a request, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub fn new(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).map(|(key, value)| (owned(key), owned(value))).collect())
+    }
+
+    /// The first value of that name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The first value of that name, or nothing.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default()
+    }
+
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// As upstream reads booleans: the name alone means true, `0` and `false` in any case mean false, all else true.
+    pub fn is_true(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> String {
+    text.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(method: &str, url: &str) -> (String, Option<Resource>) {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let info = RequestInfo::new(method, path, &Query::new(query));
+        (info.verb, info.resource)
+    }
+
+    fn named(group: &str, namespace: &str, plural: &str, name: &str, subresource: &str) -> Option<Resource> {
+        let [group, namespace, plural, name, subresource] = [group, namespace, plural, name, subresource].map(str::to_owned);
+        Some(Resource { group, version: "v1".into(), namespace, plural, name, subresource, rest: Vec::new() })
+    }
+
+    #[test]
+    fn a_path_names_a_resource() {
+        for (method, url, verb, resource) in [
+            ("GET", "/api/v1/pods", "list", named("", "", "pods", "", "")),
+            ("GET", "/api/v1/pods?watch=true", "watch", named("", "", "pods", "", "")),
+            ("GET", "/api/v1/pods?watch=0", "list", named("", "", "pods", "", "")),
+            ("GET", "/api/v1/watch/namespaces/n/pods/p", "watch", named("", "n", "pods", "p", "")),
+            ("GET", "/api/v1/namespaces/n/pods/p?watch=1", "get", named("", "n", "pods", "p", "")),
+            ("GET", "/api/v1/pods?watch&fieldSelector=metadata.name%3Dp", "watch", named("", "", "pods", "p", "")),
+            ("GET", "/api/v1/namespaces", "list", named("", "", "namespaces", "", "")),
+            ("GET", "/api/v1/namespaces/n", "get", named("", "n", "namespaces", "n", "")),
+            ("PUT", "/api/v1/namespaces/n/finalize", "update", named("", "n", "namespaces", "n", "finalize")),
+            ("DELETE", "/api/v1/namespaces/n/pods", "deletecollection", named("", "n", "pods", "", "")),
+            ("DELETE", "/api/v1/namespaces/n/pods/p", "delete", named("", "n", "pods", "p", "")),
+            ("POST", "/api/v1/namespaces/n/pods/p/exec", "create", named("", "n", "pods", "p", "exec")),
+            ("PATCH", "/apis/apps/v1/namespaces/n/deployments/d", "patch", named("apps", "n", "deployments", "d", "")),
+            ("GET", "/api/v1/namespaces/n/secrets/", "list", named("", "n", "secrets", "", "")),
+        ] {
+            assert_eq!(info(method, url), (verb.to_owned(), resource), "{method} {url}");
+        }
+    }
+
+    #[test]
+    fn other_paths_name_none() {
+        for path in ["/", "/api", "/api/v1", "/apis/apps", "/apis/apps/v1", "/version", "/healthz/ping"] {
+            assert_eq!(info("GET", path), ("get".to_owned(), None), "{path}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! DELETE of an object or of a collection.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use super::{collection, read_body, shape};
+use crate::api::client::DeleteOptions;
+use crate::api::kinds::KindRef;
+use crate::api::status::Status;
+use crate::api::verbs::Target;
+use crate::http::front::Exchange;
+use crate::http::negotiation::Offer;
+use crate::http::{body, options, response};
+
+pub async fn object(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
+    let representation = exchange.negotiate(Offer::Objects { streams: false })?;
+    let options = delete_options(exchange, payload).await?;
+    let deleted = exchange.front.api.delete(&exchange.user, target, &options).await?;
+    let kind = &target.kind;
+    if deleted.gone && !kind.traits.answers_deleted {
+        let mut details = json!({"name": target.name, "kind": kind.plural, "uid": deleted.object.uid()});
+        if !kind.group.is_empty() {
+            details["group"] = kind.group.into();
+        }
+        let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
+        return Ok(response::value(StatusCode::OK, &status, exchange.style(representation)));
+    }
+    // Accepted but not done: said only to those who asked for the dependents to go first.
+    let waits = !deleted.gone && options.orphan_dependents == Some(false);
+    let code = if waits { StatusCode::ACCEPTED } else { StatusCode::OK };
+    shape::object(exchange, representation, code, kind, &deleted.object)
+}
+
+pub async fn collection(exchange: &Exchange, kind: &KindRef, namespace: &str, payload: web::Payload) -> Result<HttpResponse, Status> {
+    let representation = exchange.negotiate(Offer::Objects { streams: false })?;
+    let options = delete_options(exchange, payload).await?;
+    let list = options::list(&exchange.query)?;
+    let deleted = exchange.front.api.delete_collection(&exchange.user, kind, namespace, &list, &options).await?;
+    collection::respond(exchange, representation, kind, &deleted).await
+}
+
+/// From the body if there is one, else from the query.
+async fn delete_options(exchange: &Exchange, payload: web::Payload) -> Result<DeleteOptions, Status> {
+    let (bytes, format) = read_body(exchange, payload).await?;
+    if bytes.is_empty() { options::delete(&exchange.query) } else { body::delete_options(&bytes, format) }
+}

@@ -1,0 +1,8 @@
+//! The front as clients meet it: over TLS, with real connections.
+
+mod http {
+    mod access;
+    mod requests;
+    mod site;
+    mod watches;
+}

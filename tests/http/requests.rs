@@ -1,0 +1,168 @@
+//! Requests and their answers, one at a time.
+
+use std::io::Read;
+
+use hyper::Method;
+use serde_json::json;
+
+use super::site::site;
+
+const CONFIG: &str = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}}"#;
+const CONFIGS: &str = "/api/v1/namespaces/n/configmaps";
+
+#[test]
+fn an_object_is_created_read_changed_and_deleted() {
+    site(async |site| {
+        let admin = site.admin();
+        let created = admin.post(CONFIGS, CONFIG).await;
+        assert_eq!(created.code, 201);
+        let path = format!("{CONFIGS}/c");
+        assert_eq!(admin.get(&path).await.json(), created.json());
+        let patched = site.admin().with("content-type", "application/merge-patch+json");
+        let patched = patched.send(Method::PATCH, &path, r#"{"data": {"a": null, "c": "d"}}"#).await;
+        assert_eq!(patched.json()["data"], json!({"c": "d"}));
+        let deleted = admin.send(Method::DELETE, &path, "").await.json();
+        let uid = &created.json()["metadata"]["uid"];
+        assert_eq!((&deleted["status"], &deleted["details"]["uid"]), (&json!("Success"), uid));
+        assert_eq!(admin.get(&path).await.failure(), (404, "configmaps \"c\" not found".to_owned()));
+    });
+}
+
+#[test]
+fn a_list_says_its_kind_once() {
+    site(async |site| {
+        site.admin().post(CONFIGS, CONFIG).await;
+        let list = site.admin().get(CONFIGS).await.json();
+        assert_eq!((&list["kind"], &list["apiVersion"]), (&json!("ConfigMapList"), &json!("v1")));
+        assert_eq!((&list["items"][0]["kind"], &list["items"][0]["data"]["a"]), (&json!(null), &json!("b")));
+    });
+}
+
+#[test]
+fn objects_come_as_tables_metadata_and_yaml() {
+    site(async |site| {
+        site.admin().post(CONFIGS, CONFIG).await;
+        let accept = async |accept: &str, path: &str| site.admin().with("accept", accept).get(path).await;
+        let one = format!("{CONFIGS}/c");
+        for path in [CONFIGS, &one] {
+            let table = accept("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", path).await.json();
+            assert_eq!((&table["kind"], &table["rows"][0]["cells"][0]), (&json!("Table"), &json!("c")), "{path}");
+        }
+        let list = accept("application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", CONFIGS).await.json();
+        assert_eq!((&list["kind"], &list["items"][0]["data"]), (&json!("PartialObjectMetadataList"), &json!(null)));
+        assert_eq!(list["items"][0]["metadata"]["name"], "c");
+        let yaml = accept("application/yaml", &one).await;
+        assert_eq!(yaml.header("content-type"), "application/yaml");
+        assert!(std::str::from_utf8(&yaml.body).unwrap().contains("kind: ConfigMap\n"));
+    });
+}
+
+#[test]
+fn bodies_may_be_yaml() {
+    site(async |site| {
+        let client = site.admin().with("content-type", "application/yaml");
+        let answer = client.post(CONFIGS, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: b}\n").await;
+        assert_eq!((answer.code.as_u16(), &answer.json()["data"]), (201, &json!({"a": "b"})), "{answer:?}");
+    });
+}
+
+#[test]
+fn bad_requests_are_refused_with_a_reason() {
+    site(async |site| {
+        let admin = site.admin();
+        for (method, path, code, message) in [
+            (Method::GET, "/api/v2", 404, "the server could not find the requested resource"),
+            (Method::GET, "/api/v1/namespaces/n/nodes/x", 404, "the server could not find the requested resource"),
+            (Method::GET, "/api/v1/namespaces/n/widgets/x", 404, "the server could not find the requested resource"),
+            (Method::PUT, CONFIGS, 405, "the server does not allow this method on the requested resource"),
+            (Method::OPTIONS, "/api/v1/namespaces/n", 405, "the server does not allow this method on the requested resource"),
+            (Method::GET, "/api/v1/configmaps?limit=ten", 400, "strconv.ParseInt: parsing \"ten\": invalid syntax"),
+        ] {
+            assert_eq!(admin.send(method, path, "").await.failure(), (code, message.to_owned()), "{path}");
+        }
+        for path in ["/nonsense", "/apis/none.example.com", "/apis/none.example.com/v1/things", "/readyz/nonesuch"] {
+            let answer = admin.get(path).await;
+            assert_eq!((answer.code.as_u16(), &answer.body[..]), (404, &b"404 page not found\n"[..]), "{path}");
+        }
+        let typed = |kind| site.admin().with("content-type", kind);
+        assert_eq!(typed("text/plain").post(CONFIGS, CONFIG).await.code, 415);
+        assert_eq!(typed("application/vnd.kubernetes.protobuf").post(CONFIGS, CONFIG).await.code, 415);
+        assert_eq!(typed("application/json").send(Method::PATCH, "/api/v1/namespaces/n", "{}").await.code, 415);
+        assert_eq!(site.admin().with("accept", "text/html").get(CONFIGS).await.code, 406);
+    });
+}
+
+#[test]
+fn a_body_over_three_mebibytes_is_refused() {
+    site(async |site| {
+        let body = format!(r#"{{"metadata": {{"name": "big"}}, "data": {{"a": "{}"}}}}"#, "x".repeat(3 * 1024 * 1024));
+        let answer = site.admin().post(CONFIGS, &body).await;
+        assert_eq!(answer.failure(), (413, "Request entity too large: limit is 3145728".to_owned()));
+    });
+}
+
+#[test]
+fn json_and_yaml_that_are_too_deep_or_explode_are_refused() {
+    site(async |site| {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        let body = format!(r#"{{"metadata": {{"name": "deep"}}, "data": {deep}}}"#);
+        assert_eq!(site.admin().post(CONFIGS, &body).await.code, 400);
+        let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for level in 1..12 {
+            let last = format!("*a{},", level - 1).repeat(10);
+            bomb += &format!("a{level}: &a{level} [{last}]\n");
+        }
+        assert_eq!(site.admin().with("content-type", "application/yaml").post(CONFIGS, &bomb).await.code, 400);
+    });
+}
+
+#[test]
+fn a_large_answer_is_compressed() {
+    site(async |site| {
+        let body = json!({"metadata": {"name": "big"}, "data": {"a": "x".repeat(200_000)}}).to_string();
+        site.admin().post(CONFIGS, &body).await;
+        let answer = site.admin().with("accept-encoding", "gzip").get(CONFIGS).await;
+        assert_eq!(answer.header("content-encoding"), "gzip");
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
+        assert!(text.starts_with(r#"{"kind":"ConfigMapList""#));
+    });
+}
+
+#[test]
+fn discovery_names_what_is_served() {
+    site(async |site| {
+        let admin = site.admin();
+        let core = admin.get("/api/v1").await.json();
+        let names: Vec<_> = core["resources"].as_array().unwrap().iter().map(|resource| resource["name"].as_str().unwrap()).collect();
+        assert!(names.contains(&"pods") && names.contains(&"pods/exec") && names.is_sorted(), "{names:?}");
+        assert_eq!(admin.get("/apis/coordination.k8s.io").await.json()["preferredVersion"]["version"], "v1");
+        let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+        let first = site.admin().with("accept", aggregated).get("/apis").await;
+        assert_eq!(first.json()["kind"], "APIGroupDiscoveryList");
+        let again = site.admin().with("accept", aggregated).with("if-none-match", first.header("etag")).get("/apis").await;
+        assert_eq!((again.code.as_u16(), again.body.len()), (304, 0));
+    });
+}
+
+#[test]
+fn a_collection_is_deleted_as_far_as_its_selector_reaches() {
+    site(async |site| {
+        for (name, label) in [("a", "1"), ("b", "1"), ("c", "2")] {
+            let body = json!({"metadata": {"name": name, "labels": {"k": label}}}).to_string();
+            site.admin().post(CONFIGS, &body).await;
+        }
+        let deleted = site.admin().send(Method::DELETE, &format!("{CONFIGS}?labelSelector=k%3D1"), "").await.json();
+        assert_eq!(deleted["items"].as_array().unwrap().len(), 2);
+        assert_eq!(site.admin().get(CONFIGS).await.json()["items"].as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn the_supervision_tree_can_be_seen() {
+    site(async |site| {
+        let tree = site.admin().get("/debug/actors").await.json();
+        assert!(!tree["children"].as_array().unwrap().is_empty(), "{tree}");
+        assert_eq!(site.nobody().get("/debug/actors").await.code, 403);
+    });
+}
