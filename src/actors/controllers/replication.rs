@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Pod, ReplicationController, ReplicationControllerCondition, ReplicationControllerStatus};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 
 use super::pod::PodView;
@@ -263,20 +263,18 @@ impl Work<'_> {
 
     /// A pod after the template.
     fn pod(&self) -> Value {
-        let template = self.rc.spec.as_ref().and_then(|spec| spec.template.as_ref());
-        let metadata = template.and_then(|template| template.metadata.as_ref());
-        json!({
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "generateName": format!("{}-", self.object.name()),
-                "labels": metadata.and_then(|metadata| metadata.labels.as_ref()),
-                "annotations": metadata.and_then(|metadata| metadata.annotations.as_ref()),
-                "finalizers": metadata.and_then(|metadata| metadata.finalizers.as_ref()),
-                "ownerReferences": [self.reference()],
-            },
-            "spec": template.and_then(|template| template.spec.as_ref()),
-        })
+        let template = self.rc.spec.as_ref().and_then(|spec| spec.template.clone()).unwrap_or_default();
+        let metadata = template.metadata.unwrap_or_default();
+        let metadata = ObjectMeta {
+            generate_name: Some(format!("{}-", self.object.name())),
+            labels: metadata.labels,
+            annotations: metadata.annotations,
+            finalizers: metadata.finalizers,
+            ..ObjectMeta::default()
+        };
+        let mut pod = json!(Pod { metadata, spec: template.spec, status: None });
+        pod["metadata"]["ownerReferences"] = json!([self.reference()]);
+        pod
     }
 }
 

@@ -2,7 +2,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::*;
-use crate::actors::controllers::fixtures::{PodBuilder, noon, pod};
+use crate::actors::controllers::Controller;
+use crate::actors::controllers::fixtures::{PodBuilder, noon, now, pod, world};
 
 fn controller(replicas: i32) -> ReplicationController {
     serde_json::from_value(json!({
@@ -106,4 +107,33 @@ fn an_empty_status_is_short() {
     let (status, due) = decision::status(&controller(0), &[], noon());
     assert_eq!(serde_json::to_value(status).unwrap(), json!({ "replicas": 0, "observedGeneration": 3 }));
     assert_eq!(due, None);
+}
+
+#[test]
+fn replicas_are_made_replaced_and_removed_and_then_nothing_is_written() {
+    world(|world| async move {
+        let tools = world.tools.clone();
+        Controller::start(&world.supervisor, &world.entropy, move || Replication::new(&tools));
+        let template = json!({ "metadata": { "labels": { "app": "x" } }, "spec": { "containers": [{ "name": "c", "image": "i" }] } });
+        let spec = json!({ "replicas": 40, "selector": { "app": "x" }, "template": template });
+        world
+            .create("pods", "default", json!({ "metadata": { "name": "stray", "labels": { "app": "x" } }, "spec": template["spec"] }))
+            .await;
+        world.create("replicationcontrollers", "default", json!({ "metadata": { "name": "w" }, "spec": spec })).await;
+        let pods = world.list("pods", "default").await;
+        assert_eq!(pods.len(), 40);
+        assert!(pods.iter().all(|pod| pod["metadata"]["ownerReferences"][0]["name"] == "w"), "the stray one is adopted");
+        let rc = world.get("replicationcontrollers", "default", "w").await.unwrap();
+        assert_eq!(rc["status"], json!({ "replicas": 40, "fullyLabeledReplicas": 40, "observedGeneration": 1 }));
+        world.delete("pods", "default", pods[0]["metadata"]["name"].as_str().unwrap(), now()).await;
+        assert_eq!(world.list("pods", "default").await.len(), 40);
+        world.merge("replicationcontrollers", "default", "w", "", json!({ "spec": { "replicas": 3 } })).await;
+        assert_eq!(world.list("pods", "default").await.len(), 3);
+        world.pass(3600).await;
+        let quiet = world.revision();
+        world.pass(3600).await;
+        assert_eq!(world.revision(), quiet);
+        let events = world.list("events", "default").await;
+        assert!(events.iter().any(|event| event["reason"] == "SuccessfulCreate" && event["involvedObject"]["name"] == "w"));
+    });
 }
