@@ -23,7 +23,7 @@ pub fn subsets(service: &ServiceView, pods: &[Arc<PodView>]) -> Vec<EndpointSubs
         }
     }
     // Ports that are served by the same addresses share a subset.
-    let mut ports_by_addresses: BTreeMap<Vec<(AddressKey, bool)>, (Addresses, Vec<PortKey>)> = BTreeMap::new();
+    let mut ports_by_addresses: BTreeMap<AddressSet, (Addresses, Vec<PortKey>)> = BTreeMap::new();
     for (port, addresses) in addresses_by_port {
         let set = addresses.iter().map(|(key, (ready, _))| (key.clone(), *ready)).collect();
         ports_by_addresses.entry(set).or_insert_with(|| (addresses, Vec::new())).1.push(port);
@@ -60,6 +60,9 @@ type PortKey = Option<(Option<String>, i32, String, Option<String>)>;
 
 /// Whether an address is ready, by what tells it from others.
 type Addresses = BTreeMap<AddressKey, (bool, EndpointAddress)>;
+
+/// Which addresses there are, and which are ready.
+type AddressSet = Vec<(AddressKey, bool)>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct AddressKey {
