@@ -1,1 +1,60 @@
-//! (see the room's description)
+//! Changing objects by patches: JSON patch (RFC 6902), merge patch (RFC 7386) and strategic merge patch
+//! (<https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/>).
+
+mod json;
+mod order;
+mod strategic;
+
+use serde_json::Value;
+
+use crate::api::client::{FieldValidation, Patch};
+use crate::api::schema::{Decoded, Dialect, Target, examine};
+use crate::api::status::{Reason, Status};
+use crate::api::validation::{ErrorList, FieldErrorKind};
+
+/// What `patch` makes of an object: decoded, not yet completed by defaults nor validated.
+///
+/// # Errors
+/// With upstream's codes and messages: a patch that is malformed, does not apply or is too large; an outcome that is no object of the
+/// target's type; server-side apply.
+pub fn apply(target: Target<'_>, current: &Value, patch: &Patch, validation: FieldValidation) -> Result<Decoded, Status> {
+    let mut patched = current.clone();
+    let (dialect, shown) = match patch {
+        Patch::Json(operations) => {
+            json::apply(&mut patched, operations)?;
+            (Dialect::Json, patched.to_string())
+        }
+        Patch::Merge(patch) => {
+            check_object(patch).map_err(|why| Status::bad_request(format!("error decoding patch: {why}")))?;
+            json_patch::merge(&mut patched, patch);
+            (Dialect::Json, patched.to_string())
+        }
+        Patch::Strategic(patch) => {
+            check_object(patch).map_err(Status::bad_request)?;
+            strategic::apply(target.schema, &mut patched, patch)?;
+            (Dialect::Unstructured, strategic::printed(patch))
+        }
+        Patch::Apply(_) => {
+            return Err(Status::new(415, Reason::UnsupportedMediaType, "server-side apply is not supported by this server"));
+        }
+    };
+    examine(target, &patched, dialect, validation).map_err(|refusal| {
+        let mut errors = ErrorList::default();
+        errors.push(FieldErrorKind::Invalid, "patch", format!("Invalid value: {shown:?}: {}", refusal.why));
+        Status::invalid("", "", "", &errors)
+    })
+}
+
+fn check_object(patch: &Value) -> Result<(), String> {
+    let found = match patch {
+        Value::Object(_) | Value::Null => return Ok(()),
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+    };
+    Err(format!("json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"))
+}
+
+#[cfg(test)]
+mod tests;

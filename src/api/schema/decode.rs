@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::facts::{Facts, Shape};
 use super::go;
-use super::visit::{Notes, Reader};
+use super::visit::{Dialect, Notes, Reader};
 use crate::api::client::FieldValidation;
 use crate::api::kinds::{Kind, Registry};
 use crate::api::status::Status;
@@ -61,13 +61,24 @@ impl Target<'_> {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
-    fn refuse(&self, version: &str, kind: &str, why: &str) -> Status {
-        Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", self.kind))
-    }
-
     /// The body does not even say what it is.
     fn unrecognised(&self, why: &str, body: &[u8]) -> Status {
         Status::bad_request(format!("the object provided is unrecognized (must be of type {}): {why} ({})", self.kind, summary(body)))
+    }
+}
+
+/// Why a body is no object of its target.
+#[derive(Debug)]
+pub(in crate::api) struct Refusal {
+    version: String,
+    kind: String,
+    pub why: String,
+}
+
+impl Refusal {
+    fn status(self, target: Target<'_>) -> Status {
+        let Self { version, kind, why } = self;
+        Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {}: {why}", target.kind))
     }
 }
 
@@ -84,14 +95,11 @@ pub fn decode(target: Target<'_>, body: Body<'_>, validation: FieldValidation) -
             if is_too_deep(bytes) {
                 return Err(unreadable("exceeded max depth".into()));
             }
-            let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-            let outcome = read(target, &mut deserializer).and_then(|outcome| deserializer.end().map(|()| outcome));
-            let (value, notes) = outcome.map_err(|error| unreadable(go::syntax(&error, bytes)))?;
+            let read = Source::Bytes(bytes).read(target.schema, Dialect::Json).map_err(|error| unreadable(go::syntax(&error, bytes)))?;
             if let Some(found) = not_an_object(bytes) {
                 return Err(unreadable(found));
             }
-            let said = || serde_json::from_slice(bytes).unwrap_or_default();
-            settle(target, value, notes, said, validation)
+            settle(target, Source::Bytes(bytes), read, validation).map_err(|refusal| refusal.status(target))
         }
         Body::Yaml(bytes) => {
             let unreadable = |why: String| target.unrecognised(&format!("error converting YAML to JSON: {why}"), bytes);
@@ -107,47 +115,79 @@ pub fn decode(target: Target<'_>, body: Body<'_>, validation: FieldValidation) -
 /// # Errors
 /// As [`decode`].
 pub fn decode_value(target: Target<'_>, body: &Value, validation: FieldValidation) -> Result<Decoded, Status> {
-    let (value, notes) = read(target, body).map_err(Status::internal)?;
-    settle(target, value, notes, || TypeMeta::deserialize(body).unwrap_or_default(), validation)
+    examine(target, body, Dialect::Json, validation).map_err(|refusal| refusal.status(target))
 }
 
-fn read<'de, D: serde::Deserializer<'de>>(target: Target<'_>, deserializer: D) -> Result<(Value, Notes), D::Error> {
-    let facts = Facts::get();
-    let mut notes = Notes::default();
-    let shape = facts.shape_of(target.schema).unwrap_or(&Shape::Raw);
-    let value = Reader { facts, shape, go: None, notes: &mut notes }.deserialize(deserializer)?;
-    Ok((if value.is_null() { Value::Object(serde_json::Map::new()) } else { value }, notes))
+/// The same, for those who have their own words for a refusal.
+pub(in crate::api) fn examine(target: Target<'_>, body: &Value, dialect: Dialect, validation: FieldValidation) -> Result<Decoded, Refusal> {
+    let read = Source::Value(body).read(target.schema, dialect).expect("a value in memory is well formed");
+    settle(target, Source::Value(body), read, validation)
 }
 
-/// Judges what was read. `said` finds out what the body says of its type; it is asked only where the type itself has no such fields.
+/// Where a body is read from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Bytes(&'a [u8]),
+    Value(&'a Value),
+}
+
+impl Source<'_> {
+    fn read(self, schema: &str, dialect: Dialect) -> Result<(Value, Notes), serde_json::Error> {
+        let facts = Facts::get();
+        let mut notes = Notes::new(dialect);
+        let reader = Reader { facts, shape: facts.shape_of(schema).unwrap_or(&Shape::Raw), go: None, notes: &mut notes };
+        let value = match self {
+            Self::Bytes(bytes) => {
+                let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+                let value = reader.deserialize(&mut deserializer)?;
+                deserializer.end()?;
+                value
+            }
+            Self::Value(value) => reader.deserialize(value)?,
+        };
+        Ok((if value.is_null() { Value::Object(serde_json::Map::new()) } else { value }, notes))
+    }
+
+    fn type_meta(self) -> TypeMeta {
+        match self {
+            Self::Bytes(bytes) => serde_json::from_slice(bytes),
+            Self::Value(value) => TypeMeta::deserialize(value),
+        }
+        .unwrap_or_default()
+    }
+}
+
+/// Judges what was read.
 fn settle(
     target: Target<'_>,
-    mut value: Value,
-    notes: Notes,
-    said: impl FnOnce() -> TypeMeta,
+    source: Source<'_>,
+    (mut value, notes): (Value, Notes),
     validation: FieldValidation,
-) -> Result<Decoded, Status> {
+) -> Result<Decoded, Refusal> {
     let expected = target.api_version();
     let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let (api_version, kind) = match (text("apiVersion"), text("kind")) {
         (None, None) if notes.fault.is_none() => (None, None),
         (Some(api_version), Some(kind)) => (Some(api_version), Some(kind)),
         _ => {
-            let said = said();
+            let said = source.type_meta();
             (said.api_version, said.kind)
         }
     };
     let kind = kind.filter(|kind| !kind.is_empty()).unwrap_or_else(|| target.kind.to_owned());
     let api_version = api_version.filter(|version| !version.is_empty()).unwrap_or_else(|| expected.clone());
-    let version = api_version.rsplit('/').next().unwrap_or_default();
+    let refuse = |why: String| {
+        let version = api_version.rsplit('/').next().unwrap_or_default().to_owned();
+        Err(Refusal { version, kind: kind.clone(), why })
+    };
     if (api_version.as_str(), kind.as_str()) != (expected.as_str(), target.kind) {
-        return Err(target.refuse(version, &kind, &wrong_type(target, &api_version, &kind)));
+        return refuse(wrong_type(target, source, &api_version, &kind));
     }
     if let Some(fault) = notes.fault {
-        return Err(target.refuse(version, &kind, &fault));
+        return refuse(fault);
     }
     if validation == FieldValidation::Strict && !notes.strict.is_empty() {
-        return Err(target.refuse(version, &kind, &format!("strict decoding error: {}", notes.strict.join(", "))));
+        return refuse(format!("strict decoding error: {}", notes.strict.join(", ")));
     }
     let fields = value.as_object_mut().expect("a struct is read into an object");
     fields.insert("apiVersion".into(), expected.into());
@@ -155,16 +195,17 @@ fn settle(
     Ok(Decoded { value, warnings: if validation == FieldValidation::Warn { notes.strict } else { Vec::new() } })
 }
 
-/// Why an object of another type does not do.
-fn wrong_type(target: Target<'_>, api_version: &str, kind: &str) -> String {
+/// Why an object of another type does not do: upstream reads it as what it says it is, before it looks whether that was asked for.
+fn wrong_type(target: Target<'_>, source: Source<'_>, api_version: &str, kind: &str) -> String {
     let version = api_version.rsplit('/').next().unwrap_or_default();
-    match Registry::built_in().kind(api_version, kind) {
-        Some(_) => {
-            let group = target.schema.rsplit('.').nth(2).unwrap_or_default();
-            format!("converting ({version}.{kind}) to ({group}.{}): unknown conversion", target.kind)
-        }
-        None => format!("no kind {kind:?} is registered for version {api_version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\""),
-    }
+    let Some(other) = Registry::built_in().kind(api_version, kind) else {
+        return format!("no kind {kind:?} is registered for version {api_version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
+    };
+    let fault = source.read(&other.schema, Dialect::Json).ok().and_then(|(_, notes)| notes.fault);
+    fault.unwrap_or_else(|| {
+        let group = target.schema.rsplit('.').nth(2).unwrap_or_default();
+        format!("converting ({version}.{kind}) to ({group}.{}): unknown conversion", target.kind)
+    })
 }
 
 /// Go's complaint on a body that is JSON, but no object.

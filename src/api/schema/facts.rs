@@ -283,6 +283,20 @@ impl Shape {
         }
     }
 
+    /// What reflection calls the Go type.
+    pub(super) fn go_kind(&self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Flag => "bool",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Double => "float64",
+            Self::Bytes | Self::List(_) => "slice",
+            Self::Map(_) => "map",
+            _ => "struct",
+        }
+    }
+
     /// The Go type, as its errors print it.
     pub(super) fn go(&self, facts: &Facts) -> String {
         match self {

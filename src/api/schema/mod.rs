@@ -9,6 +9,8 @@ mod finish;
 mod go;
 mod visit;
 
+pub(in crate::api) use decode::examine;
 pub use decode::{Body, Decoded, Target, decode, decode_value};
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
+pub(in crate::api) use visit::Dialect;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::facts::{Facts, Presence, Shape, Type};
 use super::go;
@@ -13,9 +13,74 @@ use crate::api::quantity::Quantity;
 /// Strict decoding names no more errors than this.
 const STRICT_MAX: usize = 100;
 
+/// Whose words tell of values that do not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::api) enum Dialect {
+    /// Go's JSON decoder.
+    #[default]
+    Json,
+    /// The converter from maps to structs, which strategic merge patches pass through.
+    Unstructured,
+}
+
+/// A value that does not fit.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    Text,
+    Flag,
+    Number(&'a Number),
+    Array,
+    Object,
+}
+
+impl Found<'_> {
+    fn json(self) -> &'static str {
+        match self {
+            Self::Text => "string",
+            Self::Flag => "bool",
+            Self::Number(_) => "number",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+
+    /// Where Go wanted a number of another kind, it shows the digits.
+    fn digits(self) -> String {
+        match self {
+            Self::Number(number) if number.is_f64() => format!("number {:?}", number.as_f64().unwrap_or_default()),
+            Self::Number(number) => format!("number {number}"),
+            other => other.json().into(),
+        }
+    }
+
+    fn unstructured(self, shape: &Shape, expected: &str) -> String {
+        let kind = match self {
+            Self::Text => "string",
+            Self::Flag => "bool",
+            Self::Number(number) => {
+                if number.is_f64() {
+                    "float64"
+                } else {
+                    "int64"
+                }
+            }
+            Self::Array => "slice",
+            Self::Object => "map",
+        };
+        match (shape, self) {
+            (Shape::List(_) | Shape::Bytes, _) => format!("cannot restore slice from {kind}"),
+            (Shape::Map(_), _) => format!("cannot restore map from {kind}"),
+            (Shape::Struct(_), _) => format!("cannot restore struct from: {kind}"),
+            (Shape::Text | Shape::Int32 | Shape::Int64, Self::Number(_)) => format!("cannot convert {kind} to {expected}"),
+            _ => format!("unrecognized type: {}", shape.go_kind()),
+        }
+    }
+}
+
 /// What was noted on the way.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
+    dialect: Dialect,
     /// The first value that does not fit, as Go says it.
     pub fault: Option<String>,
     /// Unknown and duplicate fields.
@@ -27,6 +92,10 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
+
     fn fault(&mut self, fault: String) {
         self.fault.get_or_insert(fault);
     }
@@ -68,8 +137,14 @@ impl Reader<'_> {
     }
 
     /// What stands here, is not what Go expects.
-    fn unfit(&mut self, found: &str) -> Value {
+    fn unfit(&mut self, found: Found<'_>) -> Value {
         let expected = self.go.map_or_else(|| self.shape.go(self.facts), str::to_owned);
+        if self.notes.dialect == Dialect::Unstructured {
+            self.notes.fault(found.unstructured(self.shape, &expected));
+            return Value::Null;
+        }
+        let is_integer = matches!(self.shape, Shape::Int32 | Shape::Int64);
+        let found = if is_integer { found.digits() } else { found.json().into() };
         self.notes.fault(match self.notes.fields.last() {
             Some((owner, _)) => {
                 let path: Vec<&str> = self.notes.fields.iter().map(|(_, name)| *name).collect();
@@ -82,24 +157,20 @@ impl Reader<'_> {
     }
 
     /// Types that read themselves know nothing of where they stand.
-    fn unfit_for(&mut self, found: &str, expected: &str) -> Value {
+    fn unfit_for(&mut self, found: Found<'_>, expected: &str) -> Value {
+        let found = if expected == "int32" { found.digits() } else { found.json().into() };
         self.notes.fault(format!("json: cannot unmarshal {found} into Go value of type {expected}"));
         Value::Null
     }
 
-    fn number(&mut self, number: serde_json::Number) -> Value {
+    fn number(&mut self, number: Number) -> Value {
         let fits = |least: i64, most: i64| number.as_i64().is_some_and(|n| (least..=most).contains(&n));
-        let digits = || if number.is_f64() { format!("{:?}", number.as_f64().unwrap_or_default()) } else { number.to_string() };
         match self.shape {
-            Shape::Int32 if fits(i32::MIN.into(), i32::MAX.into()) => Value::Number(number),
-            Shape::Int64 if number.is_i64() || number.is_u64() && number.as_i64().is_some() => Value::Number(number),
+            Shape::Int32 | Shape::IntOrString if fits(i32::MIN.into(), i32::MAX.into()) => Value::Number(number),
+            Shape::Int64 if number.as_i64().is_some() => Value::Number(number),
             Shape::Double | Shape::Raw => Value::Number(number),
-            Shape::Int32 | Shape::Int64 => self.unfit(&format!("number {}", digits())),
-            Shape::IntOrString if fits(i32::MIN.into(), i32::MAX.into()) => Value::Number(number),
-            Shape::IntOrString => self.unfit_for(&format!("number {}", digits()), "int32"),
             Shape::Quantity { to_milli } => self.quantity(&number.to_string(), *to_milli),
-            Shape::Time | Shape::MicroTime => self.unfit_for("number", "string"),
-            _ => self.unfit("number"),
+            _ => self.misplaced(Found::Number(&number)),
         }
     }
 
@@ -110,7 +181,7 @@ impl Reader<'_> {
             Shape::Time => self.converted(go::time(&text, go::RFC3339)),
             Shape::MicroTime => self.converted(go::time(&text, go::RFC3339_MICRO)),
             Shape::Bytes => self.converted(go::base64(&text)),
-            _ => self.unfit("string"),
+            _ => self.unfit(Found::Text),
         }
     }
 
@@ -128,10 +199,10 @@ impl Reader<'_> {
         }
     }
 
-    /// A compound value where Go expects another shape.
-    fn unfit_compound(&mut self, found: &str) -> Value {
+    /// A value where Go expects another shape.
+    fn misplaced(&mut self, found: Found<'_>) -> Value {
         match self.shape {
-            Shape::Quantity { .. } => self.quantity(found, false),
+            Shape::Quantity { .. } => self.quantity(found.json(), false),
             Shape::IntOrString => self.unfit_for(found, "int32"),
             Shape::Time | Shape::MicroTime => self.unfit_for(found, "string"),
             _ => self.unfit(found),
@@ -209,7 +280,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_bool<E: Error>(mut self, flag: bool) -> Result<Value, E> {
         Ok(match self.shape {
             Shape::Flag => Value::Bool(flag),
-            _ => self.unfit_compound("bool"),
+            _ => self.misplaced(Found::Flag),
         })
     }
 
@@ -222,7 +293,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     }
 
     fn visit_f64<E: Error>(mut self, number: f64) -> Result<Value, E> {
-        Ok(serde_json::Number::from_f64(number).map_or(Value::Null, |number| self.number(number)))
+        Ok(Number::from_f64(number).map_or(Value::Null, |number| self.number(number)))
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<Value, E> {
@@ -236,7 +307,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<Value, A::Error> {
         let Shape::List(item) = self.shape else {
             while access.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(self.unfit_compound("array"));
+            return Ok(self.misplaced(Found::Array));
         };
         let mut items = Vec::new();
         loop {
@@ -260,7 +331,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             Shape::Map(item) => self.map(item, access),
             _ => {
                 while access.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(self.unfit_compound("object"))
+                Ok(self.misplaced(Found::Object))
             }
         }
     }
