@@ -1,6 +1,7 @@
 //! One file a subcommand; where a process is put together.
 
 mod access;
+mod apply;
 mod completions;
 mod delete;
 mod describe;
@@ -32,6 +33,8 @@ enum Command {
     Get(get::Get),
     /// Show everything about objects, with their events
     Describe(describe::Describe),
+    /// Create or change objects to be as their manifests say
+    Apply(apply::Apply),
     /// Delete objects
     Delete(delete::Delete),
     /// Print what a pod's container has written
@@ -57,6 +60,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Get(command) => client(command.run()),
         Command::Describe(command) => client(command.run()),
+        Command::Apply(command) => client(command.run()),
         Command::Delete(command) => client(command.run()),
         Command::Logs(command) => client(command.run()),
         Command::Tree(command) => client(command.run()),

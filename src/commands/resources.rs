@@ -37,6 +37,12 @@ impl Resource {
         if self.group.is_empty() { self.singular.clone() } else { format!("{}.{}", self.singular, self.group) }
     }
 
+    /// Its type's name among the schema facts: `core.v1.Pod`.
+    pub fn schema(&self) -> String {
+        let group = self.group.split('.').next().filter(|group| !group.is_empty()).unwrap_or("core");
+        format!("{group}.{}.{}", self.version, self.kind)
+    }
+
     fn is_called(&self, word: &str) -> bool {
         let (name, group) = word.split_once('.').unwrap_or((word, ""));
         let named =

@@ -4,6 +4,7 @@
 mod json;
 mod order;
 mod strategic;
+mod three_way;
 
 use serde_json::Value;
 
@@ -11,6 +12,8 @@ use crate::api::client::{FieldValidation, Patch};
 use crate::api::schema::{Decoded, Dialect, Target, examine};
 use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
+
+pub use three_way::three_way;
 
 /// What `patch` makes of an object: decoded, not yet completed by defaults nor validated.
 ///
