@@ -4,6 +4,7 @@ pub mod admission;
 pub mod client;
 pub mod kinds;
 pub mod object;
+pub mod openapi;
 pub mod patch;
 pub mod quantity;
 pub mod remote;

@@ -1,0 +1,74 @@
+//! The paths of a kind and what may be done there.
+
+use serde_json::{Map, Value, json};
+
+use super::{Edition, schemas};
+use crate::api::kinds::Kind;
+
+const READ: [&str; 2] = ["pretty", "resourceVersion"];
+const LIST: [&str; 8] =
+    ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "watch"];
+const WRITE: [&str; 3] = ["dryRun", "fieldManager", "fieldValidation"];
+const PATCH: [&str; 4] = ["dryRun", "fieldManager", "fieldValidation", "force"];
+const DELETE: [&str; 4] = ["dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"];
+
+/// Where a version is served: `api/v1`, `apis/apps/v1`.
+pub(super) fn root(kind: &Kind) -> String {
+    if kind.group.is_empty() { format!("api/{}", kind.version) } else { format!("apis/{}/{}", kind.group, kind.version) }
+}
+
+/// The paths of a kind and of its subresources.
+pub(super) fn of(edition: Edition, kind: &Kind) -> Vec<(String, Value)> {
+    let base = format!("/{}", root(kind));
+    let plural = kind.plural;
+    let collection = if kind.is_namespaced() { format!("{base}/namespaces/{{namespace}}/{plural}") } else { format!("{base}/{plural}") };
+    let object = format!("{collection}/{{name}}");
+    let operations = |list: &[(&str, &str, &[&str])]| -> Value {
+        list.iter()
+            .map(|(method, action, parameters)| ((*method).to_owned(), operation(edition, kind, action, parameters)))
+            .collect::<Map<_, _>>()
+            .into()
+    };
+    let mut paths = vec![
+        (collection, operations(&[("get", "list", &LIST), ("post", "post", &WRITE), ("delete", "deletecollection", &DELETE)])),
+        (
+            object.clone(),
+            operations(&[("get", "get", &READ), ("put", "put", &WRITE), ("patch", "patch", &PATCH), ("delete", "delete", &DELETE)]),
+        ),
+    ];
+    if kind.is_namespaced() {
+        paths.push((format!("{base}/{plural}"), operations(&[("get", "list", &LIST)])));
+    }
+    for subresource in &kind.subresources {
+        let path = format!("{object}/{}", subresource.name());
+        paths.push((path, operations(&[("get", "get", &READ), ("put", "put", &WRITE), ("patch", "patch", &PATCH)])));
+    }
+    paths
+}
+
+fn operation(edition: Edition, kind: &Kind, action: &str, parameters: &[&str]) -> Value {
+    let parameters: Vec<Value> = parameters.iter().map(|name| parameter(edition, name)).collect();
+    let schema = json!({"$ref": schemas::reference(edition, &kind.schema)});
+    let answer = match edition {
+        Edition::V2 => json!({"description": "OK", "schema": schema}),
+        Edition::V3 => json!({"description": "OK", "content": {"application/json": {"schema": schema}}}),
+    };
+    json!({
+        "parameters": parameters,
+        "responses": {"200": answer},
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+    })
+}
+
+fn parameter(edition: Edition, name: &str) -> Value {
+    let shape = match name {
+        "force" | "watch" | "orphanDependents" => "boolean",
+        "limit" | "timeoutSeconds" | "gracePeriodSeconds" => "integer",
+        _ => "string",
+    };
+    match edition {
+        Edition::V2 => json!({"name": name, "in": "query", "uniqueItems": true, "type": shape}),
+        Edition::V3 => json!({"name": name, "in": "query", "schema": {"uniqueItems": true, "type": shape}}),
+    }
+}
