@@ -95,6 +95,7 @@ impl PodBuilder {
 pub struct World {
     pub supervisor: Supervisor,
     pub tools: Tools,
+    pub events: Recorder,
     pub entropy: Entropy,
     pub client: ClientRef,
     store: Arc<LocalStore<Object>>,
@@ -113,9 +114,10 @@ pub fn world<F: Future<Output = ()>>(story: impl FnOnce(World) -> F) {
         let client: ClientRef = Arc::new(LocalClient::new(api, User::default()));
         let informers = Informers::new(supervisor.clone(), client.clone(), &entropy);
         let events = Recorder::start(&supervisor, client.clone(), &entropy, "test", "");
-        let tools = Tools { client: client.clone(), informers, events };
-        let world = World { supervisor, tools, entropy, client, store };
+        let tools = Tools { client: client.clone(), informers };
+        let world = World { supervisor, tools, events, entropy, client, store };
         world.create("namespaces", "", json!({ "metadata": { "name": "default" } })).await;
+        world.create("serviceaccounts", "default", json!({ "metadata": { "name": "default" } })).await;
         story(world).await;
     });
 }

@@ -4,12 +4,21 @@ mod controller;
 mod endpoints;
 #[cfg(test)]
 mod fixtures;
+mod garbage;
+mod namespace;
+mod namespace_defaults;
+mod ownership;
 pub mod pod;
 mod queue;
 mod replication;
+mod start;
 mod tools;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
+pub use garbage::Garbage;
+pub use namespace::Namespaces;
+pub use namespace_defaults::NamespaceDefaults;
 pub use replication::Replication;
+pub use start::{Options, start};
 pub use tools::Tools;

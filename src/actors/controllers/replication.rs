@@ -12,12 +12,13 @@ use k8s_openapi::api::core::v1::{Pod, ReplicationController, ReplicationControll
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::{Value, json};
 
+use super::ownership::{change_metadata, controller_reference, owner_references};
 use super::pod::PodView;
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::events::{About, Recorder};
 use crate::actors::informer::index::{ORPHAN, OWNER};
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
-use crate::api::client::{ClientRef, DeleteOptions, Patch, WriteOptions};
+use crate::api::client::{ClientRef, DeleteOptions, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::Object;
 use crate::api::status::Status;
@@ -36,11 +37,11 @@ pub struct Replication {
 }
 
 impl Replication {
-    pub fn new(tools: &Tools) -> Self {
+    pub fn new(tools: &Tools, events: Recorder) -> Self {
         let registry = Registry::built_in();
         Self {
             client: tools.client.clone(),
-            events: tools.events.clone(),
+            events,
             controllers: tools.informers.typed::<ReplicationController>(),
             pods: tools.informers.typed::<Pod>(),
             kind: registry.of::<ReplicationController>().clone(),
@@ -163,27 +164,21 @@ impl Work<'_> {
         if fresh.uid() != self.object.uid() || fresh.meta().deletion_timestamp.is_some() {
             return Err(Status::internal(format!("{} is gone or going", self.object.name())));
         }
-        let mut owners = owners(pod);
+        let mut owners = owner_references(&pod.object);
         owners.push(self.reference());
         self.own(pod, owners).await
     }
 
     async fn release(&mut self, pod: &PodView) -> Result<(), Status> {
-        let mut owners = owners(pod);
+        let mut owners = owner_references(&pod.object);
         owners.retain(|owner| owner["uid"] != self.object.uid());
         self.own(pod, owners).await
     }
 
-    /// Replaces a pod's owners, provided that it is the pod, and the version of it, that was judged.
     async fn own(&mut self, pod: &PodView, owners: Vec<Value>) -> Result<(), Status> {
-        let object = &pod.object;
-        let metadata = json!({ "uid": object.uid(), "resourceVersion": object.revision().to_string(), "ownerReferences": owners });
-        let patch = Patch::Merge(json!({ "metadata": metadata }));
         let Replication { client, pod_kind, .. } = self.controller;
-        match client.patch(pod_kind, object.namespace(), object.name(), "", patch, &WriteOptions::default()).await {
-            Ok(written) => self.wrote(&written),
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
+        if let Some(written) = change_metadata(client, pod_kind, &pod.object, "ownerReferences", json!(owners)).await? {
+            self.wrote(&written);
         }
         Ok(())
     }
@@ -253,12 +248,7 @@ impl Work<'_> {
     }
 
     fn reference(&self) -> Value {
-        let kind = &self.controller.kind;
-        let (name, uid) = (self.object.name(), self.object.uid());
-        json!({
-            "apiVersion": kind.api_version(), "kind": kind.kind, "name": name, "uid": uid,
-            "controller": true, "blockOwnerDeletion": true,
-        })
+        controller_reference(&self.controller.kind, self.object)
     }
 
     /// A pod after the template.
@@ -276,9 +266,4 @@ impl Work<'_> {
         pod["metadata"]["ownerReferences"] = json!([self.reference()]);
         pod
     }
-}
-
-/// A pod's owner references as they stand in its JSON.
-fn owners(pod: &PodView) -> Vec<Value> {
-    pod.object.value()["metadata"]["ownerReferences"].as_array().cloned().unwrap_or_default()
 }

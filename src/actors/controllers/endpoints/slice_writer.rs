@@ -6,6 +6,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde_json::{Value, json};
 
 use super::slice_plan::{Common, SliceOp};
+use crate::actors::controllers::ownership::controller_reference;
 use crate::actors::informer::{InformerHandle, ObjectKey, View};
 use crate::api::client::{ClientRef, DeleteOptions, WriteOptions};
 use crate::api::kinds::{Kind, KindRef, Registry};
@@ -113,11 +114,7 @@ impl Frame<'_> {
         if !self.annotations.is_empty() {
             metadata["annotations"] = json!(self.annotations);
         }
-        metadata["ownerReferences"] = json!([{
-            "apiVersion": self.owner_kind.api_version(), "kind": self.owner_kind.kind,
-            "name": self.owner.name(), "uid": self.owner.uid(),
-            "controller": true, "blockOwnerDeletion": true,
-        }]);
+        metadata["ownerReferences"] = json!([controller_reference(self.owner_kind, self.owner)]);
         let filled = |list: Value| if list.as_array().is_some_and(Vec::is_empty) { Value::Null } else { list };
         json!({
             "apiVersion": "discovery.k8s.io/v1",

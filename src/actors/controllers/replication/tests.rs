@@ -112,8 +112,8 @@ fn an_empty_status_is_short() {
 #[test]
 fn replicas_are_made_replaced_and_removed_and_then_nothing_is_written() {
     world(|world| async move {
-        let tools = world.tools.clone();
-        Controller::start(&world.supervisor, &world.entropy, move || Replication::new(&tools));
+        let (tools, events) = (world.tools.clone(), world.events.clone());
+        Controller::start(&world.supervisor, &world.entropy, move || Replication::new(&tools, events.clone()));
         let template = json!({ "metadata": { "labels": { "app": "x" } }, "spec": { "containers": [{ "name": "c", "image": "i" }] } });
         let spec = json!({ "replicas": 40, "selector": { "app": "x" }, "template": template });
         world
