@@ -13,7 +13,7 @@ use super::authorization::{self, Authorizer};
 use super::negotiation::{Offer, Representation, negotiate};
 use super::request::{Query, RequestInfo};
 use super::response::Style;
-use super::{discovery, health, options, response, verbs};
+use super::{discovery, health, openapi, options, response, verbs};
 use crate::api::kinds::Registry;
 use crate::api::status::{Reason, Status};
 use crate::api::streams::NodeDirectory;
@@ -119,6 +119,7 @@ async fn route(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match parts.as_slice() {
         ["api" | "apis", ..] => discovery::answer(&exchange, &parts),
+        ["openapi", parts @ ..] => openapi::answer(&exchange, parts),
         ["version"] => Ok(health::version(&exchange)),
         ["livez" | "readyz" | "healthz", checks @ ..] => Ok(health::check(&exchange, parts[0], checks).await),
         ["debug", "actors"] => Ok(health::actors(&exchange)),

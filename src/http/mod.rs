@@ -11,6 +11,7 @@ pub mod front;
 mod health;
 pub mod identity;
 mod negotiation;
+mod openapi;
 mod options;
 pub mod request;
 mod response;
