@@ -326,7 +326,7 @@ pub async fn a_sandbox_takes_its_containers_with_it(stage: Stage) {
 }
 
 pub async fn a_port_of_the_sandbox_can_be_reached(stage: Stage) {
-    let id = stage.start(&stage.spec("main", &["nc", "-lk", "-p", "7000", "-e", "cat"])).await;
+    let id = stage.start(&stage.spec("main", &["nc", "-ll", "-p", "7000", "-e", "cat"])).await;
     let listening = ["sh", "-c", "until netstat -ltn | grep -q :7000; do sleep 0.05; done"].map(str::to_owned);
     stage.runtime.exec_sync(&id, &listening, PATIENCE).await.unwrap();
     let mut stream = within(stage.runtime.port_forward(&stage.sandbox, 7000)).await.unwrap();

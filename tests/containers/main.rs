@@ -1,6 +1,8 @@
 //! Every container runtime keeps one contract.
 
 mod contract;
+mod docker_stage;
+mod docker_terms;
 
 use std::sync::Arc;
 
@@ -12,11 +14,14 @@ use contract::Stage;
 
 const BAD_IMAGE: &str = "kabuki-test/absent:1";
 
-/// Each check of the contract is a test of each runtime: `simulated::…`.
+/// Each check of the contract is a test of each runtime: `simulated::…`, `docker::…`.
 macro_rules! contract {
     ($($check:ident),+ $(,)?) => {
         mod simulated {
             $(#[test] fn $check() { super::on_simulated(super::contract::$check) })+
+        }
+        mod docker {
+            $(#[test] fn $check() { super::docker_stage::on_docker(super::contract::$check) })+
         }
     };
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::User;
+use super::{Error, Result, User};
 
 /// An image that is present.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,4 +43,36 @@ pub struct PullProgress {
     pub layer: Option<String>,
     pub done_bytes: u64,
     pub total_bytes: Option<u64>,
+}
+
+/// The reference with its tag: `latest`, if it has neither tag nor digest.
+pub(super) fn canonical(reference: &str) -> Result<String> {
+    let valid = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    if reference.is_empty() || !reference.chars().all(valid) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(Error::InvalidImageName(reference.to_owned()));
+    }
+    Ok(if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_has_a_tag_or_a_digest() {
+        let cases = [
+            ("nginx", Some("nginx:latest")),
+            ("nginx:1.27", Some("nginx:1.27")),
+            ("localhost:5000/team/app", Some("localhost:5000/team/app:latest")),
+            ("app@sha256:0a", Some("app@sha256:0a")),
+            ("", None),
+            ("Not A Reference", None),
+            ("nginx/", None),
+            ("../x;rm", None),
+        ];
+        for (reference, expected) in cases {
+            assert_eq!(canonical(reference).ok().as_deref(), expected, "{reference}");
+        }
+    }
 }

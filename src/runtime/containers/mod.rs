@@ -5,6 +5,7 @@
 //! process that starts again finds what an earlier one left.
 
 mod container;
+pub mod docker;
 mod error;
 mod event_hub;
 mod image;

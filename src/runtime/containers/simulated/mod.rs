@@ -22,6 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::world::{Ending, World};
 use super::event_hub::EventHub;
+use super::image::canonical;
 use super::{
     AttachOptions, ContainerFilter, ContainerId, ContainerRuntime, ContainerSpec, ContainerStats, ContainerStatus, Duplex, Error,
     ExecOptions, ExecOutput, Image, Labels, LogLine, LogOptions, PullProgress, RegistryAuth, Result, RuntimeChange, RuntimeEvent,
@@ -187,16 +188,6 @@ impl Inner {
         self.publish(id, owner, RuntimeChange::Started);
         Ok(())
     }
-}
-
-/// The reference with its tag: `latest`, if it has neither tag nor digest.
-fn canonical(reference: &str) -> Result<String> {
-    let valid = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-    let name = reference.rsplit('/').next().unwrap_or(reference);
-    if reference.is_empty() || !reference.chars().all(valid) || name.starts_with(|c: char| !c.is_ascii_alphanumeric()) {
-        return Err(Error::InvalidImageName(reference.to_owned()));
-    }
-    Ok(if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") })
 }
 
 /// The image that the simulated registry has under a canonical reference.
