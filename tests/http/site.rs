@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kabuki::api::object::Object;
 use kabuki::api::streams::NodeDirectory;
-use kabuki::api::verbs::{Api, LocalClient, ServiceRanges, User};
+use kabuki::api::verbs::{Api, LocalClient, Settings, User};
 use kabuki::http::authentication::Authenticator;
 use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
@@ -41,7 +41,7 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let supervisor = Supervisor::root(Strategy::OneForOne);
         let store: LocalStore<Object> = LocalStore::in_memory(&supervisor);
         let entropy = Entropy::from_seed(7);
-        let api = Api::new(Arc::new(store), entropy.split("api"), ServiceRanges::default());
+        let api = Api::new(Arc::new(store), entropy.split("api"), Settings::default());
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let front = Front {
             api,

@@ -3,7 +3,7 @@
 use k8s_openapi::api::{coordination, core::v1, scheduling};
 
 use super::cells::cluster as cells;
-use super::{Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use super::{Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, prepare, selectable};
 
 pub fn namespace() -> Kind {
     Kind::new::<v1::Namespace>("namespaces", &["ns"])
@@ -13,12 +13,14 @@ pub fn namespace() -> Kind {
         .selectable([selectable("status.phase", "/status/phase")])
         .columns([name(), column("Status", "/status/phase"), age()])
         .defaults(defaults::namespace)
+        .prepare(prepare::namespace, prepare::namespace_update)
 }
 
 pub fn node() -> Kind {
     Kind::new::<v1::Node>("nodes", &["no"])
         .cluster_scoped()
         .collection("minions")
+        .traits(Traits { status_on_create: true, ..Traits::default() })
         .subresources(&[Subresource::Proxy, Subresource::Status])
         .selectable([Selectable { absent: "false", ..selectable("spec.unschedulable", "/spec/unschedulable") }])
         .columns([

@@ -112,6 +112,8 @@ pub struct Traits {
     pub answers_deleted: bool,
     /// A deletion waits for the grace period, as a pod's does for its kubelet.
     pub graceful: bool,
+    /// A new object brings its status along, as a node that registers does.
+    pub status_on_create: bool,
     /// Holds cluster IPs and node ports.
     pub addresses: bool,
     /// Dependents are orphaned when a deletion does not say what should happen to them.

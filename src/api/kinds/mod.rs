@@ -10,6 +10,7 @@ mod fields;
 mod kind;
 mod limits;
 mod pod;
+mod prepare;
 mod registry;
 mod service;
 mod service_type;

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::pod as cells;
-use super::{Column, Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use super::{Column, Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, prepare, selectable};
 
 pub fn pod() -> Kind {
     use Subresource::{Attach, Binding, EphemeralContainers, Eviction, Exec, Log, PortForward, Proxy, Resize, Status};
@@ -34,6 +34,7 @@ pub fn pod() -> Kind {
         ])
         .row_conditions(cells::row_conditions)
         .defaults(defaults::pod)
+        .prepare(prepare::pod, prepare::pod_update)
 }
 
 pub fn pod_template() -> Kind {

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::storage as cells;
-use super::{Kind, Subresource, Traits, age, column, computed, defaults, name};
+use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, prepare};
 
 pub fn persistent_volume() -> Kind {
     Kind::new::<v1::PersistentVolume>("persistentvolumes", &["pv"])
@@ -24,6 +24,7 @@ pub fn persistent_volume() -> Kind {
             computed("VolumeMode", cells::mode).wide(),
         ])
         .defaults(defaults::persistent_volume)
+        .prepare(prepare::volume, prepare::volume_update)
 }
 
 pub fn persistent_volume_claim() -> Kind {
@@ -42,4 +43,5 @@ pub fn persistent_volume_claim() -> Kind {
             computed("VolumeMode", cells::mode).wide(),
         ])
         .defaults(defaults::persistent_volume_claim)
+        .prepare(prepare::claim, |_, _, _| {})
 }
