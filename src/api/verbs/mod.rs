@@ -35,6 +35,7 @@ use serde_json::Value;
 pub use addresses::ServiceRanges;
 pub use call::{Call, User};
 pub use delete::Deleted;
+pub use list::parse_revision;
 pub use local_client::LocalClient;
 pub use target::Target;
 pub use update::Updated;
