@@ -2,10 +2,7 @@
 
 mod api {
     mod admission;
-    mod bootstrap;
-    mod selections;
     mod services;
-    mod subresources;
     mod verbs;
     mod world;
 }

@@ -2,7 +2,6 @@
 
 mod http {
     mod access;
-    mod pods;
     mod requests;
     mod site;
     mod watches;

@@ -16,8 +16,6 @@ mod options;
 pub mod request;
 mod response;
 pub mod server;
-mod spdy;
-mod streams;
 mod verbs;
 
 pub use front::Front;

@@ -3,7 +3,9 @@
 use k8s_openapi::api::{coordination, core::v1, scheduling};
 
 use super::cells::cluster as cells;
-use super::{Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, prepare, selectable};
+use super::strategy;
+use super::{Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use crate::api::validation::cluster as judge;
 
 pub fn namespace() -> Kind {
     Kind::new::<v1::Namespace>("namespaces", &["ns"])
@@ -13,14 +15,15 @@ pub fn namespace() -> Kind {
         .selectable([selectable("status.phase", "/status/phase")])
         .columns([name(), column("Status", "/status/phase"), age()])
         .defaults(defaults::namespace)
-        .prepare(prepare::namespace, prepare::namespace_update)
+        .prepare(strategy::namespace, strategy::namespace_update)
+        .validate(judge::namespace, judge::namespace_update)
+        .validate_subresource(Subresource::Finalize, judge::namespace_finalize)
 }
 
 pub fn node() -> Kind {
     Kind::new::<v1::Node>("nodes", &["no"])
         .cluster_scoped()
         .collection("minions")
-        .traits(Traits { status_on_create: true, ..Traits::default() })
         .subresources(&[Subresource::Proxy, Subresource::Status])
         .selectable([Selectable { absent: "false", ..selectable("spec.unschedulable", "/spec/unschedulable") }])
         .columns([
@@ -36,12 +39,17 @@ pub fn node() -> Kind {
             computed("Container-Runtime", cells::container_runtime).wide(),
         ])
         .defaults(defaults::node)
+        .traits(Traits { status_on_create: true, ..Traits::default() })
+        .prepare(|_| {}, strategy::node_update)
+        .validate(judge::node, judge::node_update)
 }
 
 pub fn lease() -> Kind {
     Kind::new::<coordination::v1::Lease>("leases", &[])
         .traits(Traits { create_on_update: true, conditional_update: true, ..Traits::default() })
         .columns([name(), column("Holder", "/spec/holderIdentity"), age()])
+        .prepare(strategy::lease, strategy::lease_update)
+        .validate(judge::lease, judge::lease_update)
 }
 
 pub fn priority_class() -> Kind {
@@ -56,4 +64,5 @@ pub fn priority_class() -> Kind {
             column("PreemptionPolicy", "/preemptionPolicy"),
         ])
         .defaults(defaults::priority_class)
+        .validate(judge::priority_class, judge::priority_class_update)
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::kind::View;
 use super::{Column, Kind, Traits, cells, column, computed, selectable};
+use crate::api::validation::event as judge;
 
 /// Fields whose names differ: in core v1 and in events.k8s.io/v1.
 const RENAMED: [(&str, &str); 7] = [
@@ -37,6 +38,7 @@ pub fn core_event() -> Kind {
         ])
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .columns(columns())
+        .validate(judge::core_event, judge::core_event_update)
 }
 
 /// Of the core form, as which an event is shown whatever version is asked for.
@@ -72,6 +74,7 @@ pub fn event() -> Kind {
             selectable("reportingController", "/reportingController"),
             selectable("type", "/type"),
         ])
+        .validate(judge::event, judge::event_update)
 }
 
 fn to_stored(event: &mut Value) {

@@ -110,10 +110,10 @@ pub struct Traits {
     pub conditional_update: bool,
     /// A deletion is answered with the object that it removed, not with a `Status`.
     pub answers_deleted: bool,
+    /// A new object may say its status, as a node does that registers itself.
+    pub status_on_create: bool,
     /// A deletion waits for the grace period, as a pod's does for its kubelet.
     pub graceful: bool,
-    /// A new object brings its status along, as a node that registers does.
-    pub status_on_create: bool,
     /// Holds cluster IPs and node ports.
     pub addresses: bool,
     /// Dependents are orphaned when a deletion does not say what should happen to them.
@@ -155,6 +155,8 @@ pub struct Kind {
     pub warnings: Warnings,
     /// The judgments on what is written by a subresource that shows the whole object.
     pub subresource_updates: BTreeMap<Subresource, ValidateUpdate>,
+    /// What every request for the kind is told by a warning, if it should no longer be used.
+    pub deprecation: Option<&'static str>,
     /// Set where this version is not the stored one.
     pub view: Option<View>,
 }
@@ -187,6 +189,7 @@ impl Kind {
             validate_update: Box::new(|_, _| ErrorList::default()),
             warnings: Box::new(|_, _| Vec::new()),
             subresource_updates: BTreeMap::new(),
+            deprecation: None,
             view: None,
         }
     }
@@ -209,6 +212,12 @@ impl Kind {
     /// Where the objects are kept, if that is not the plural.
     pub fn collection(mut self, collection: &str) -> Self {
         self.collection = collection.into();
+        self
+    }
+
+    /// Warns everybody who asks for the kind.
+    pub fn deprecated(mut self, warning: &'static str) -> Self {
+        self.deprecation = Some(warning);
         self
     }
 

@@ -10,11 +10,11 @@ mod fields;
 mod kind;
 mod limits;
 mod pod;
-mod prepare;
 mod registry;
 mod service;
 mod service_type;
 mod storage;
+mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};
 pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Traits, View, selectable};

@@ -3,7 +3,9 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::storage as cells;
-use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, prepare};
+use super::strategy;
+use super::{Kind, Subresource, Traits, age, column, computed, defaults, name};
+use crate::api::validation::{persistent_volume as volumes, persistent_volume_claim as claims};
 
 pub fn persistent_volume() -> Kind {
     Kind::new::<v1::PersistentVolume>("persistentvolumes", &["pv"])
@@ -24,7 +26,9 @@ pub fn persistent_volume() -> Kind {
             computed("VolumeMode", cells::mode).wide(),
         ])
         .defaults(defaults::persistent_volume)
-        .prepare(prepare::volume, prepare::volume_update)
+        .prepare(strategy::persistent_volume, strategy::persistent_volume_update)
+        .validate(volumes::persistent_volume, volumes::persistent_volume_update)
+        .validate_subresource(Subresource::Status, volumes::persistent_volume_status_update)
 }
 
 pub fn persistent_volume_claim() -> Kind {
@@ -43,5 +47,7 @@ pub fn persistent_volume_claim() -> Kind {
             computed("VolumeMode", cells::mode).wide(),
         ])
         .defaults(defaults::persistent_volume_claim)
-        .prepare(prepare::claim, |_, _, _| {})
+        .prepare(strategy::persistent_volume_claim, |_, _, _| {})
+        .validate(claims::persistent_volume_claim, claims::persistent_volume_claim_update)
+        .validate_subresource(Subresource::Status, claims::persistent_volume_claim_status_update)
 }

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1;
 
 use super::label_parser;
 use crate::api::status::Status;
-use crate::api::validation::{label_value_faults, qualified_name_faults};
+use crate::api::validation::format::{label_value, qualified_name};
 
 /// All requirements must hold; without any, everything is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl LabelRequirement {
     pub fn new(key: &str, operator: Operator, values: BTreeSet<String>) -> Result<Self, String> {
         let mut faults = Vec::new();
         let mut report = |at: String, bad: &str, why: &str| faults.push(format!("{at}: Invalid value: {bad}: {why}"));
-        if let Some(why) = joined(qualified_name_faults(key)) {
+        if let Some(why) = joined(qualified_name(key)) {
             report("key".into(), &format!("{key:?}"), &why);
         }
         if let Some(why) = wrong_number(operator, values.len()) {
@@ -118,7 +118,7 @@ impl LabelRequirement {
             }
         }
         for (index, value) in values.iter().enumerate() {
-            if let Some(why) = joined(label_value_faults(value)) {
+            if let Some(why) = joined(label_value(value)) {
                 report(format!("values[{index}][{key}]"), &format!("{value:?}"), &why);
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::label::{LabelRequirement, Operator};
-use crate::api::validation::qualified_name_faults;
+use crate::api::validation::format::qualified_name;
 
 const OPERATORS: &str = "in, notin, =, ==, !=, gt, lt";
 
@@ -85,7 +85,7 @@ fn requirement(tokens: &mut Tokens<'_>) -> Result<LabelRequirement, String> {
         Token::Word(key) => key,
         other => return Err(format!("found '{}', expected: identifier", other.text())),
     };
-    let faults = qualified_name_faults(key);
+    let faults = qualified_name(key);
     if !faults.is_empty() {
         return Err(format!("<nil>: Invalid value: {key:?}: {}", faults.join("; ")));
     }

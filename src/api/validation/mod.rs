@@ -1,7 +1,28 @@
-//! Judgments on complete, typed objects: every wrong field named in one answer.
+//! Judgments on complete, typed objects: every wrong field named in one answer, in upstream's order and words.
 
+pub mod cluster;
+pub mod config;
+mod difference;
+pub mod endpoints;
 mod error_list;
-mod label;
+pub mod event;
+mod file_path;
+pub mod format;
+mod label_selector;
+pub mod limits;
+mod node_selector;
+mod numbers;
+mod object_meta;
+mod path;
+pub mod persistent_volume;
+pub mod persistent_volume_claim;
+pub mod pod;
+pub mod replication_controller;
+mod resources;
+pub mod service;
+mod volume_source;
+mod words;
 
-pub use error_list::{ErrorList, FieldError, FieldErrorKind};
-pub use label::{label_value_faults, qualified_name_faults};
+pub use error_list::{ErrorList, FieldError, FieldErrorKind, IMMUTABLE, Shown};
+pub use object_meta::NameForm;
+pub use path::Path;

@@ -1,0 +1,49 @@
+//! Namespaces, nodes and leases.
+
+use serde_json::{Value, json};
+
+use super::{put, restore};
+use crate::api::kinds::Subresource;
+use crate::api::kinds::fields::Fields;
+
+/// Held until its contents are gone.
+const FINALIZER: &str = "kubernetes";
+
+pub fn namespace(namespace: &mut Value) {
+    put(namespace, "status", "phase", "Active");
+    let mut finalizers = namespace.list("/spec/finalizers").to_vec();
+    if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
+        finalizers.push(FINALIZER.into());
+    }
+    put(namespace, "spec", "finalizers", finalizers);
+}
+
+/// Finalizers are let go of by their own subresource only.
+pub fn namespace_update(namespace: &mut Value, old: &Value, subresource: Option<Subresource>) {
+    match subresource {
+        None => restore(namespace, old, "spec"),
+        Some(Subresource::Finalize) => restore(namespace, old, "status"),
+        _ => {}
+    }
+}
+
+/// The one range of old is the first of many.
+pub fn node_update(node: &mut Value, _old: &Value, _subresource: Option<Subresource>) {
+    let range = node.text("/spec/podCIDR").to_owned();
+    if !range.is_empty() && node.text("/spec/podCIDRs/0") != range {
+        put(node, "spec", "podCIDRs", json!([range]));
+    }
+}
+
+/// Coordinated leader election (KEP-4355) is not on by default.
+const COORDINATED: [&str; 2] = ["preferredHolder", "strategy"];
+
+pub fn lease(lease: &mut Value) {
+    if let Some(spec) = lease.get_mut("spec").and_then(Value::as_object_mut) {
+        COORDINATED.iter().for_each(|field| drop(spec.remove(*field)));
+    }
+}
+
+pub fn lease_update(lease: &mut Value, _old: &Value, _subresource: Option<Subresource>) {
+    self::lease(lease);
+}

@@ -1,0 +1,39 @@
+//! Persistent volumes and claims.
+
+use serde_json::Value;
+
+use super::put;
+use crate::api::kinds::Subresource;
+use crate::api::kinds::fields::Fields;
+use crate::runtime::clock;
+
+fn now() -> String {
+    clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+pub fn persistent_volume(volume: &mut Value) {
+    put(volume, "status", "phase", "Pending");
+    put(volume, "status", "lastPhaseTransitionTime", now());
+}
+
+/// The time of a change of phase is known though nobody says it.
+pub fn persistent_volume_update(volume: &mut Value, old: &Value, subresource: Option<Subresource>) {
+    let phase = volume.text("/status/phase");
+    if subresource == Some(Subresource::Status) && !phase.is_empty() && phase != old.text("/status/phase") {
+        let told = volume.text("/status/lastPhaseTransitionTime");
+        if told.is_empty() || told == old.text("/status/lastPhaseTransitionTime") {
+            put(volume, "status", "lastPhaseTransitionTime", now());
+        }
+    }
+}
+
+/// A claim's source is told in its old and its new field.
+pub fn persistent_volume_claim(claim: &mut Value) {
+    put(claim, "status", "phase", "Pending");
+    let (source, reference) = (claim.pointer("/spec/dataSource").cloned(), claim.pointer("/spec/dataSourceRef").cloned());
+    match (source, reference) {
+        (Some(source), None) => put(claim, "spec", "dataSourceRef", source),
+        (None, Some(reference)) if reference.text("/namespace").is_empty() => put(claim, "spec", "dataSource", reference),
+        _ => {}
+    }
+}

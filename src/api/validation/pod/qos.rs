@@ -1,0 +1,64 @@
+//! The quality of service that a pod's requests and limits stand for.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{PodSpec, ResourceRequirements};
+
+use crate::api::quantity::Quantity;
+use crate::api::validation::resources::amount;
+
+const COMPUTE: [&str; 2] = ["cpu", "memory"];
+
+/// `Guaranteed` if every container is limited in all that counts and asks for no less than its limits, `BestEffort` if none asks for
+/// anything, else `Burstable` (<https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/>).
+pub fn qos_class(spec: &PodSpec) -> &'static str {
+    let containers: Vec<Option<&ResourceRequirements>> = match &spec.resources {
+        Some(resources) => vec![Some(resources)],
+        None => spec.containers.iter().chain(spec.init_containers.iter().flatten()).map(|container| container.resources.as_ref()).collect(),
+    };
+    let (mut requests, mut limits) = (BTreeMap::new(), BTreeMap::new());
+    let mut all_limited = true;
+    for resources in containers {
+        add(resources.and_then(|resources| resources.requests.as_ref()), &mut requests);
+        all_limited &= add(resources.and_then(|resources| resources.limits.as_ref()), &mut limits) == COMPUTE.len();
+    }
+    if requests.is_empty() && limits.is_empty() {
+        "BestEffort"
+    } else if all_limited && requests == limits {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
+}
+
+type Amounts = BTreeMap<String, k8s_openapi::apimachinery::pkg::api::resource::Quantity>;
+
+/// Adds the amounts that count; says of how many resources.
+fn add(amounts: Option<&Amounts>, sum: &mut BTreeMap<String, Quantity>) -> usize {
+    let counted = amounts.into_iter().flatten().map(|(name, text)| (name, amount(text)));
+    let counted = counted.filter(|(name, amount)| COMPUTE.contains(&name.as_str()) && !amount.is_zero() && !amount.is_negative());
+    counted.map(|(name, amount)| *sum.entry(name.clone()).or_default() += amount).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_class_follows_requests_and_limits() {
+        let full = json!({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1000m", "memory": "1Gi"}});
+        for (resources, class) in [
+            (vec![json!({})], "BestEffort"),
+            (vec![full.clone()], "Guaranteed"),
+            (vec![full.clone(), json!({})], "Burstable"),
+            (vec![json!({"requests": {"cpu": "1"}})], "Burstable"),
+            (vec![json!({"requests": {"example.com/gpu": "1"}})], "BestEffort"),
+        ] {
+            let containers: Vec<Value> = resources.into_iter().map(|resources| json!({"name": "c", "resources": resources})).collect();
+            let spec: PodSpec = serde_json::from_value(json!({ "containers": containers })).unwrap();
+            assert_eq!(qos_class(&spec), class);
+        }
+    }
+}

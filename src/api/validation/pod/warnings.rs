@@ -1,0 +1,100 @@
+//! What of a pod is allowed but probably not meant.
+
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplate, ReplicationController};
+
+use crate::api::validation::Path;
+use crate::api::validation::resources::amount;
+
+/// Labels of nodes that were renamed, since when, and to what.
+const RENAMED_LABELS: [(&str, &str, &str); 5] = [
+    ("beta.kubernetes.io/arch", "v1.14", "kubernetes.io/arch"),
+    ("beta.kubernetes.io/os", "v1.14", "kubernetes.io/os"),
+    ("failure-domain.beta.kubernetes.io/region", "v1.17", "topology.kubernetes.io/region"),
+    ("failure-domain.beta.kubernetes.io/zone", "v1.17", "topology.kubernetes.io/zone"),
+    ("beta.kubernetes.io/instance-type", "v1.17", "node.kubernetes.io/instance-type"),
+];
+
+/// Only of a new pod: it is people who make them, and programs that change them.
+pub fn pod_warnings(pod: &Pod, old: Option<&Pod>) -> Vec<String> {
+    match (&pod.spec, old) {
+        (Some(spec), None) => spec_warnings(spec, &Path::new("spec")),
+        _ => Vec::new(),
+    }
+}
+
+pub fn pod_template_warnings(template: &PodTemplate, old: Option<&PodTemplate>) -> Vec<String> {
+    let spec = template.template.as_ref().and_then(|template| template.spec.as_ref());
+    match spec {
+        Some(spec) if old.is_none_or(|old| old.template != template.template) => spec_warnings(spec, &Path::new("template").child("spec")),
+        _ => Vec::new(),
+    }
+}
+
+pub fn replication_controller_warnings(controller: &ReplicationController, old: Option<&ReplicationController>) -> Vec<String> {
+    let spec = controller.spec.as_ref().and_then(|spec| spec.template.as_ref()?.spec.as_ref());
+    match spec {
+        Some(spec) if old.is_none_or(|old| old.metadata.generation != controller.metadata.generation) => {
+            spec_warnings(spec, &Path::new("spec").child("template").child("spec"))
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn spec_warnings(spec: &PodSpec, path: &Path) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (label, since, now) in RENAMED_LABELS {
+        if spec.node_selector.as_ref().is_some_and(|selector| selector.contains_key(label)) {
+            warnings.push(format!("{}: deprecated since {since}; use {now:?} instead", path.child("nodeSelector").key(label)));
+        }
+    }
+    if spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
+        let path = path.child("terminationGracePeriodSeconds");
+        warnings.push(format!("{path}: must be >= 0; negative values are invalid and will be treated as 1"));
+    }
+    let lists = [("initContainers", spec.init_containers.as_deref().unwrap_or_default()), ("containers", spec.containers.as_slice())];
+    for (field, containers) in lists {
+        for (index, container) in containers.iter().enumerate() {
+            container_warnings(container, &path.child(field).index(index), &mut warnings);
+        }
+    }
+    warnings
+}
+
+fn container_warnings(container: &Container, path: &Path, warnings: &mut Vec<String>) {
+    let at = path.child("resources");
+    for name in ["memory", "ephemeral-storage"] {
+        let (limits, requests) = container.resources.as_ref().map_or((None, None), |one| (one.limits.as_ref(), one.requests.as_ref()));
+        for (field, amounts) in [("limits", limits), ("requests", requests)] {
+            let amount = amounts.and_then(|amounts| amounts.get(name)).map(amount);
+            if let Some(amount) = amount.filter(|amount| amount.milli_value() % 1000 != 0) {
+                let path = at.child(field);
+                warnings.push(format!("{}: fractional byte value \"{amount}\" is invalid, must be an integer", path.key(name)));
+            }
+        }
+    }
+    let variables = container.env.as_deref().unwrap_or_default();
+    let at = path.child("env");
+    for (index, variable) in variables.iter().enumerate() {
+        let hides = variables[..index].iter().any(|other| other.name == variable.name);
+        let own = format!("$({})", variable.name);
+        let value = variable.value.as_deref().unwrap_or_default();
+        if hides && (variable.value_from.is_some() || value == own || !value.contains(&own)) {
+            warnings.push(format!(
+                "{}: hides previous definition of {:?}, which may be dropped when using apply",
+                at.index(index),
+                variable.name
+            ));
+        }
+    }
+    let ports = container.ports.as_deref().unwrap_or_default();
+    let at = path.child("ports");
+    for (index, port) in ports.iter().enumerate() {
+        let same = |other: &&k8s_openapi::api::core::v1::ContainerPort| {
+            (other.container_port, &other.protocol, other.host_port, &other.host_ip)
+                == (port.container_port, &port.protocol, port.host_port, &port.host_ip)
+        };
+        if let Some(first) = ports[..index].iter().position(|other| same(&other)) {
+            warnings.push(format!("{}: duplicate port definition with {}", at.index(index), at.index(first)));
+        }
+    }
+}
