@@ -7,6 +7,7 @@ pub mod object;
 pub mod openapi;
 pub mod patch;
 pub mod quantity;
+pub mod quota;
 pub mod remote;
 pub mod schema;
 pub mod selector;

@@ -1,9 +1,11 @@
 //! What the cluster as a whole adds to writes, and refuses.
 
-use kabuki::api::client::DeleteOptions;
+use kabuki::api::client::{DeleteOptions, Patch};
+use kabuki::api::kinds::Subresource;
+use kabuki::api::verbs::Target;
 use serde_json::{Value, json};
 
-use super::world::{World, configmap, world};
+use super::world::{World, call, configmap, kind, world};
 
 async fn pod(world: &World, spec: Value) -> Result<Value, String> {
     if world.get("serviceaccounts", "default").await.is_err() {
@@ -106,5 +108,83 @@ fn claims_and_volumes_are_protected_and_new_nodes_take_nothing_yet() {
         assert_eq!(claim.meta().finalizers, ["kubernetes.io/pvc-protection"]);
         let node = world.create("nodes", "", json!({"metadata": {"name": "n"}})).await.unwrap();
         assert_eq!(node.value()["spec"]["taints"][0]["key"], "node.kubernetes.io/not-ready");
+    });
+}
+
+/// A quota of the namespace `default` that has been counted.
+async fn quota(world: &World, name: &str, spec: Value, used: Value) {
+    world.create("resourcequotas", "default", json!({"metadata": {"name": name}, "spec": spec})).await.unwrap();
+    let target = Target::new(&kind("resourcequotas"), "default", name).subresource(Subresource::Status);
+    let patch = Patch::Merge(json!({"status": {"hard": spec["hard"], "used": used}}));
+    world.api.patch(&call(), &target, &patch).await.unwrap();
+}
+
+#[test]
+fn a_quota_is_never_exceeded_however_many_ask_at_once() {
+    world(async |world| {
+        quota(&world, "q", json!({"hard": {"count/configmaps": "7"}}), json!({"count/configmaps": "0"})).await;
+        let asked = (0..40).map(|index| {
+            let world = &world;
+            async move { world.create("configmaps", "default", configmap(&format!("c-{index}"), json!({}))).await }
+        });
+        let outcomes = futures::future::join_all(asked).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 7);
+        let refused = outcomes.into_iter().find_map(Result::err).unwrap();
+        let why = "is forbidden: exceeded quota: q, requested: count/configmaps=1, used: count/configmaps=7, limited: count/configmaps=7";
+        assert!(refused.message.ends_with(why), "{}", refused.message);
+        assert_eq!(world.get("resourcequotas", "q").await.unwrap().value()["status"]["used"]["count/configmaps"], "7");
+    });
+}
+
+#[test]
+fn a_quota_on_requests_wants_every_container_to_say_its_own() {
+    world(async |world| {
+        quota(&world, "q", json!({"hard": {"requests.cpu": "1"}}), json!({"requests.cpu": "0"})).await;
+        let silent = pod(&world, json!({})).await.unwrap_err();
+        assert!(silent.ends_with("failed quota: q: must specify requests.cpu for: c"), "{silent}");
+        let container = json!([{"name": "c", "image": "i", "resources": {"requests": {"cpu": "600m"}}}]);
+        pod(&world, json!({"containers": container})).await.unwrap();
+        let second = pod(&world, json!({"containers": container})).await.unwrap_err();
+        assert!(
+            second.ends_with("exceeded quota: q, requested: requests.cpu=600m, used: requests.cpu=600m, limited: requests.cpu=1"),
+            "{second}"
+        );
+    });
+}
+
+#[test]
+fn a_quota_with_scopes_is_for_some_pods_only() {
+    world(async |world| {
+        quota(&world, "q", json!({"hard": {"pods": "0"}, "scopes": ["Terminating"]}), json!({"pods": "0"})).await;
+        pod(&world, json!({})).await.unwrap();
+        let refused = pod(&world, json!({"activeDeadlineSeconds": 5})).await.unwrap_err();
+        assert!(refused.ends_with("exceeded quota: q, requested: pods=1, used: pods=0, limited: pods=0"), "{refused}");
+    });
+}
+
+#[test]
+fn a_limit_range_completes_containers_and_refuses_what_is_out_of_bounds() {
+    world(async |world| {
+        let range = |name: &str, limits: Value| json!({"metadata": {"name": name}, "spec": {"limits": [limits]}});
+        let defaults = json!({"type": "Container", "default": {"cpu": "500m", "memory": "256Mi"}, "defaultRequest": {"cpu": "100m"}});
+        world.create("limitranges", "default", range("l", defaults)).await.unwrap();
+        let completed = pod(&world, json!({})).await.unwrap();
+        let resources = json!({"limits": {"cpu": "500m", "memory": "256Mi"}, "requests": {"cpu": "100m", "memory": "256Mi"}});
+        assert_eq!(completed["spec"]["containers"][0]["resources"], resources);
+        let note = "LimitRanger plugin set: cpu, memory request for container c; cpu, memory limit for container c";
+        assert_eq!(completed["metadata"]["annotations"]["kubernetes.io/limit-ranger"], note);
+        world.create("limitranges", "default", range("m", json!({"type": "Pod", "max": {"cpu": "400m"}}))).await.unwrap();
+        let refused = pod(&world, json!({})).await.unwrap_err();
+        assert!(refused.ends_with("is forbidden: maximum cpu usage per Pod is 400m, but limit is 500m"), "{refused}");
+        world
+            .create("limitranges", "default", range("n", json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}})))
+            .await
+            .unwrap();
+        let spec = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}});
+        let claim = world.create("persistentvolumeclaims", "default", json!({"metadata": {"name": "c"}, "spec": spec})).await.unwrap_err();
+        assert_eq!(
+            claim.message,
+            "persistentvolumeclaims \"c\" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi"
+        );
     });
 }

@@ -2,14 +2,17 @@
 //! the object and one snapshot. Their order is upstream's.
 
 mod default_toleration_seconds;
+mod limit_ranger;
 mod namespace_lifecycle;
 mod priority;
+mod resource_quota;
 mod service_account;
 mod storage_protection;
 mod taint_new_nodes;
 
 use std::sync::Arc;
 
+pub use resource_quota::charge;
 use serde_json::Value;
 
 use super::kinds::{Kind, Subresource};
@@ -65,10 +68,16 @@ impl Request<'_> {
 type Mutate = fn(&Request, &mut Value) -> Result<(), Status>;
 type Judge = fn(&Request, Option<&Value>) -> Result<(), Status>;
 
-const MUTATING: [Mutate; 5] =
-    [service_account::admit, taint_new_nodes::admit, priority::admit, default_toleration_seconds::admit, storage_protection::admit];
+const MUTATING: [Mutate; 6] = [
+    limit_ranger::admit,
+    service_account::admit,
+    taint_new_nodes::admit,
+    priority::admit,
+    default_toleration_seconds::admit,
+    storage_protection::admit,
+];
 
-const VALIDATING: [Judge; 1] = [priority::judge];
+const VALIDATING: [Judge; 2] = [limit_ranger::judge, priority::judge];
 
 /// Completes the object that is to be written, or refuses it.
 pub fn mutate(request: &Request, object: &mut Value) -> Result<(), Status> {

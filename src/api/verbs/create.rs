@@ -81,9 +81,10 @@ impl Api {
         for warning in (kind.warnings)(draft, None) {
             call.warn(warning);
         }
-        let writes = self.allocate(kind, snapshot, None, draft)?;
+        let mut beside = self.allocate(kind, snapshot, None, draft)?;
         admission::judge(&request, Some(draft))?;
-        Ok(writes)
+        beside.extend(admission::charge(&request, draft)?);
+        Ok(beside)
     }
 
     /// Commits a new object and what goes with it; a lost race is the index of the write that lost, 0 being the object's own.

@@ -106,8 +106,9 @@ impl Api {
         for warning in (kind.warnings)(new, Some(old)) {
             call.warn(warning);
         }
-        let beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
+        let mut beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
         admission::judge(&request, Some(new))?;
+        beside.extend(admission::charge(&request, new)?);
         Ok(beside)
     }
 
