@@ -2,7 +2,10 @@
 
 mod api {
     mod admission;
+    mod bootstrap;
+    mod selections;
     mod services;
+    mod subresources;
     mod verbs;
     mod world;
 }

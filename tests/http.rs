@@ -2,6 +2,7 @@
 
 mod http {
     mod access;
+    mod pods;
     mod requests;
     mod site;
     mod watches;

@@ -16,6 +16,8 @@ mod options;
 pub mod request;
 mod response;
 pub mod server;
+mod spdy;
+mod streams;
 mod verbs;
 
 pub use front::Front;

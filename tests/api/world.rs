@@ -8,15 +8,17 @@ use kabuki::api::client::{DeleteOptions, ListOptions, WatchEvent, WatchStream, W
 use kabuki::api::kinds::{KindRef, Registry};
 use kabuki::api::object::Object;
 use kabuki::api::status::Status;
-use kabuki::api::verbs::{Api, Call, Deleted, ServiceRanges, Target, Updated, User};
+use kabuki::api::tokens::Tokens;
+use kabuki::api::verbs::{Api, Call, Deleted, Settings, Target, Updated, User};
 use kabuki::runtime::entropy::Entropy;
-use kabuki::runtime::store::LocalStore;
+use kabuki::runtime::store::{LocalStore, Revision, Store};
 use kabuki::runtime::supervision::{Strategy, Supervisor};
 use serde_json::{Value, json};
 
 pub struct World {
     pub api: Api,
     pub store: Arc<LocalStore<Object>>,
+    pub tokens: Arc<Tokens>,
 }
 
 /// Runs a test in a world with the namespace `default`.
@@ -25,7 +27,9 @@ pub fn world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     actix_rt::System::with_tokio_rt(runtime).block_on(async {
         let supervisor = Supervisor::root(Strategy::OneForOne);
         let store = Arc::new(LocalStore::in_memory(&supervisor));
-        let world = World { api: Api::new(store.clone(), Entropy::from_seed(1), ServiceRanges::default()), store };
+        let tokens = Arc::new(Tokens::ephemeral());
+        let settings = Settings { tokens: Some(tokens.clone()), ..Settings::default() };
+        let world = World { api: Api::new(store.clone(), Entropy::from_seed(1), settings), store, tokens };
         world.create("namespaces", "", json!({"metadata": {"name": "default"}})).await.unwrap();
         test(world).await;
     });
@@ -45,12 +49,26 @@ pub fn configmap(name: &str, data: Value) -> Value {
 }
 
 impl World {
+    pub fn store_revision(&self) -> Revision {
+        self.store.snapshot().revision()
+    }
+
     pub async fn create(&self, plural: &str, namespace: &str, body: Value) -> Result<Object, Status> {
         self.api.create(&call(), &kind(plural), namespace, body).await
     }
 
     pub async fn configmap(&self, name: &str) -> Object {
         self.create("configmaps", "default", configmap(name, json!({"a": "1"}))).await.unwrap()
+    }
+
+    /// A pod of the account `default`, which is made if it is not there.
+    pub async fn pod(&self, name: &str, spec: Value) -> Object {
+        if self.get("serviceaccounts", "default").await.is_err() {
+            self.create("serviceaccounts", "default", json!({"metadata": {"name": "default"}})).await.unwrap();
+        }
+        let mut body = json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        body["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        self.create("pods", "default", body).await.unwrap()
     }
 
     pub async fn update(&self, plural: &str, name: &str, body: Value) -> Result<Updated, Status> {

@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kabuki::api::object::Object;
 use kabuki::api::streams::NodeDirectory;
-use kabuki::api::verbs::{Api, LocalClient, ServiceRanges, User};
+use kabuki::api::verbs::{Api, LocalClient, Settings, User};
 use kabuki::http::authentication::Authenticator;
 use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
@@ -30,7 +30,8 @@ use tokio_rustls::client::TlsStream;
 pub struct Site {
     pub identity: Identity,
     pub server: Server,
-    _directory: tempfile::TempDir,
+    pub nodes: NodeDirectory,
+    pub directory: tempfile::TempDir,
 }
 
 /// Runs a test against a server with an empty store and a namespace `n`.
@@ -41,19 +42,20 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let supervisor = Supervisor::root(Strategy::OneForOne);
         let store: LocalStore<Object> = LocalStore::in_memory(&supervisor);
         let entropy = Entropy::from_seed(7);
-        let api = Api::new(Arc::new(store), entropy.split("api"), ServiceRanges::default());
+        let api = Api::new(Arc::new(store), entropy.split("api"), Settings::default());
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
+        let nodes = NodeDirectory::default();
         let front = Front {
             api,
             authenticator: Authenticator::new(&identity, client),
             authorizer: Box::new(SystemRules),
-            nodes: NodeDirectory::default(),
+            nodes: nodes.clone(),
             supervisor,
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
         };
         let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), &identity, front).unwrap();
-        let site = Arc::new(Site { identity, server, _directory: directory });
+        let site = Arc::new(Site { identity, server, nodes, directory });
         site.admin().post("/api/v1/namespaces", r#"{"metadata": {"name": "n"}}"#).await;
         test(site.clone()).await;
         site.server.stop().await;

@@ -15,7 +15,7 @@ use crate::api::client::{ClientRef, DeleteOptions, ListOptions, Patch, WriteOpti
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::Object;
 use crate::api::status::Status;
-use crate::api::verbs::{Api, LocalClient, ServiceRanges, User};
+use crate::api::verbs::{Api, LocalClient, Settings, User};
 use crate::runtime::clock;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::store::{LocalStore, Revision, Store};
@@ -110,7 +110,7 @@ pub fn world<F: Future<Output = ()>>(story: impl FnOnce(World) -> F) {
         let spec = SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).single_threaded();
         let supervisor = Supervisor::root(spec);
         let store = Arc::new(LocalStore::in_memory(&supervisor));
-        let api = Api::new(store.clone(), entropy.split("api"), ServiceRanges::default());
+        let api = Api::new(store.clone(), entropy.split("api"), Settings::default());
         let client: ClientRef = Arc::new(LocalClient::new(api, User::default()));
         let informers = Informers::new(supervisor.clone(), client.clone(), &entropy);
         let events = Recorder::start(&supervisor, client.clone(), &entropy, "test", "");

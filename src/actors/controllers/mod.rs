@@ -2,13 +2,16 @@
 
 mod controller;
 mod endpoints;
+mod eviction;
 #[cfg(test)]
 mod fixtures;
 mod garbage;
 mod namespace;
 mod namespace_defaults;
+mod nodes;
 mod ownership;
 pub mod pod;
+mod pod_garbage;
 mod queue;
 mod replication;
 mod start;
@@ -16,9 +19,12 @@ mod tools;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
+pub use eviction::TaintEviction;
 pub use garbage::Garbage;
 pub use namespace::Namespaces;
 pub use namespace_defaults::NamespaceDefaults;
+pub use nodes::{Grace, Nodes};
+pub use pod_garbage::PodGarbage;
 pub use replication::Replication;
 pub use start::{Options, start};
 pub use tools::Tools;

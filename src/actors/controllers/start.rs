@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Controller, EndpointSlices, Endpoints, Garbage, Mirroring, NamespaceDefaults, Namespaces, Reconciler, Replication, Tools};
+use super::{
+    Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Reconciler,
+    Replication, TaintEviction, Tools,
+};
 use crate::actors::events::Recorder;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::supervision::Supervisor;
@@ -12,6 +15,16 @@ use crate::runtime::supervision::Supervisor;
 pub struct Options {
     /// The certificate of the cluster's authority, PEM; every namespace gets it.
     pub root_ca: Arc<str>,
+    pub node_grace: Grace,
+    /// How many pods that have ended are kept; 0 keeps all.
+    pub ended_pods: usize,
+}
+
+impl Options {
+    /// Upstream's defaults.
+    pub fn new(root_ca: impl Into<Arc<str>>) -> Self {
+        Self { root_ca: root_ca.into(), node_grace: Grace::default(), ended_pods: 12500 }
+    }
 }
 
 /// Starts every controller as a child of `supervisor`, which had better be one-for-one. They act as soon as their informers have synced,
@@ -20,7 +33,9 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     let entropy = entropy.split("controllers");
     let recorder = |component| Recorder::start(supervisor, tools.client.clone(), &entropy, component, "");
     let replication_events = recorder("replication-controller");
-    let root_ca = options.root_ca.clone();
+    let node_events = recorder("node-controller");
+    let eviction_events = recorder("taint-eviction-controller");
+    let Options { root_ca, node_grace, ended_pods } = options.clone();
     let cast = Cast { supervisor, tools, entropy: &entropy };
     cast.start(move |tools| Replication::new(tools, replication_events.clone()));
     cast.start(Endpoints::new);
@@ -29,6 +44,9 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(Namespaces::new);
     cast.start(move |tools| NamespaceDefaults::new(tools, root_ca.clone()));
     cast.start(Garbage::new);
+    cast.start(move |tools| Nodes::new(tools, node_events.clone(), node_grace));
+    cast.start(move |tools| TaintEviction::new(tools, eviction_events.clone()));
+    cast.start(move |tools| PodGarbage::new(tools, ended_pods));
 }
 
 struct Cast<'a> {

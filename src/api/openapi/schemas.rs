@@ -115,7 +115,8 @@ fn of_shape(edition: Edition, shape: &Shape) -> Value {
             json!({"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]})
         }
         Shape::IntOrString => json!({"type": "string", "format": "int-or-string"}),
-        Shape::Raw => json!({}),
+        // Not empty: clients take an empty schema for none.
+        Shape::Raw => json!({"description": "Any JSON."}),
         Shape::List(item) => json!({"type": "array", "items": of_shape(edition, item)}),
         Shape::Map(item) => json!({"type": "object", "additionalProperties": of_shape(edition, item)}),
         Shape::Struct(_) => {

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use crate::api::client::WriteOptions;
+use crate::api::schema::{self, Body, Decoded};
+use crate::api::status::Status;
 
 /// Who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,28 @@ pub struct Call {
 impl Call {
     pub fn new(user: User, options: WriteOptions) -> Self {
         Self { user, options, warnings: Mutex::default() }
+    }
+
+    /// Reads a body into an object of the kind; unknown and duplicate fields are refused, warned of or passed over as the options say.
+    ///
+    /// # Errors
+    /// `BadRequest`.
+    pub fn decode(&self, target: schema::Target, body: Body) -> Result<Value, Status> {
+        schema::decode(target, body, self.options.field_validation).map(|decoded| self.heed(decoded))
+    }
+
+    /// The same for what is JSON in memory already.
+    ///
+    /// # Errors
+    /// `BadRequest`.
+    pub fn decode_value(&self, target: schema::Target, body: &Value) -> Result<Value, Status> {
+        schema::decode_value(target, body, self.options.field_validation).map(|decoded| self.heed(decoded))
+    }
+
+    /// Adds the warnings of what was decoded.
+    pub(super) fn heed(&self, decoded: Decoded) -> Value {
+        decoded.warnings.into_iter().for_each(|warning| self.warn(warning));
+        decoded.value
     }
 
     /// Adds a warning to the answer (the `Warning` header, RFC 9111); one that is already there is not repeated.

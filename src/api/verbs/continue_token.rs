@@ -1,13 +1,17 @@
 //! The token with which a list in chunks goes on: a revision and the last path that was given.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, NO_PAD};
+use base64::{Engine, alphabet};
 use serde::{Deserialize, Serialize};
 
 use crate::api::status::Status;
 use crate::runtime::store::Revision;
 
 const VERSION: &str = "meta.k8s.io/v1";
+
+/// As lenient as Go's decoder, which does not mind what the last bits are.
+const CONFIG: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
 
 /// Upstream's form (`apiserver/pkg/storage/continue.go`), base64 of JSON, so that its clients' tools can read it.
 #[derive(Serialize, Deserialize)]
@@ -35,7 +39,7 @@ impl ContinueToken {
     pub fn encode(&self) -> String {
         let rv = self.revision.map_or(-1, |revision| i64::try_from(revision.0).expect("revisions count commits and stay below 2^63"));
         let wire = Wire { v: VERSION.to_owned(), rv, start: format!("{}\0", self.after) };
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&wire).expect("texts and a number are JSON"))
+        BASE64.encode(serde_json::to_vec(&wire).expect("texts and a number are JSON"))
     }
 
     pub fn decode(token: &str) -> Result<Self, Status> {
@@ -46,7 +50,7 @@ impl ContinueToken {
 }
 
 fn read(token: &str) -> Result<Wire, String> {
-    let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| "illegal base64 data".to_owned())?;
+    let bytes = BASE64.decode(token).map_err(|_| "illegal base64 data".to_owned())?;
     let wire: Wire = serde_json::from_slice(&bytes).map_err(|error| not_json(&bytes, &error))?;
     if wire.v != VERSION {
         return Err(format!("server does not recognize this encoded version {}", wire.v));

@@ -7,6 +7,7 @@ use super::{ATTEMPTS, Api, Call, addresses, key, sealed, shown};
 use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{KindRef, Subresource};
 use crate::api::object::Object;
+use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::runtime::store::{Expect, Snapshot, Write};
 
@@ -74,6 +75,7 @@ impl Api {
             draft["status"] = Value::Object(Map::new());
         }
         (kind.prepare_create)(draft);
+        schema::finish(&kind.schema, draft);
         let errors = (kind.validate)(draft);
         if !errors.is_empty() {
             return Err(Status::invalid(kind.group, kind.kind, &name, &errors));

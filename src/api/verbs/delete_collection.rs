@@ -14,7 +14,7 @@ impl Api {
     /// Deletes what a list shows, one by one: what comes later stays, and what somebody else deletes first is no error. Answers the list.
     ///
     /// # Errors
-    /// As of a list and of a deletion; what was deleted before the first failure stays deleted.
+    /// `MethodNotAllowed`: the kind is not deleted by the collection. As of a list and of a deletion; what was deleted before the first failure stays deleted.
     pub async fn delete_collection(
         &self,
         user: &User,
@@ -23,6 +23,9 @@ impl Api {
         selection: &ListOptions,
         options: &DeleteOptions,
     ) -> Result<List, Status> {
+        if !kind.delete_collection {
+            return Err(Status::method_not_allowed());
+        }
         let list = self.list(kind, namespace, selection).await?;
         let targets: Vec<Target> = list.items.iter().map(|object| Target::new(kind, object.namespace(), object.name())).collect();
         let deletions = stream::iter(targets).map(|target| async move {

@@ -57,7 +57,12 @@ impl Client for LocalClient {
         body: Value,
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { self.api.create(&self.call(options), kind, namespace, body).await }.boxed()
+        async move {
+            let call = self.call(options);
+            let body = call.decode_value((&**kind).into(), &body)?;
+            self.api.create(&call, kind, namespace, body).await
+        }
+        .boxed()
     }
 
     fn create_subresource<'a>(
@@ -69,7 +74,12 @@ impl Client for LocalClient {
         body: Value,
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Value, Status>> {
-        async move { self.api.create_subresource(&self.call(options), &target(kind, namespace, name, subresource)?, body).await }.boxed()
+        async move {
+            let (call, target) = (self.call(options), target(kind, namespace, name, subresource)?);
+            let body = call.decode_value(target.body(), &body)?;
+            self.api.create_subresource(&call, &target, body).await
+        }
+        .boxed()
     }
 
     fn update<'a>(
@@ -82,8 +92,9 @@ impl Client for LocalClient {
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
         async move {
-            let updated = self.api.update(&self.call(options), &target(kind, namespace, name, subresource)?, body).await?;
-            Ok(updated.object)
+            let (call, target) = (self.call(options), target(kind, namespace, name, subresource)?);
+            let body = call.decode_value(target.body(), &body)?;
+            Ok(self.api.update(&call, &target, body).await?.object)
         }
         .boxed()
     }

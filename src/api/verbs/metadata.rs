@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Api, Target};
 use crate::api::kinds::Kind;
 use crate::api::status::Status;
+use crate::api::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::clock;
 
 /// The most of a `generateName` that is used; with the suffix it stays within the 63 characters of a label.
@@ -114,6 +115,20 @@ pub(super) fn carry_over(new: &mut Value, old: &Value) {
             _ => {}
         }
     }
+}
+
+/// What of the metadata an update cannot change. Upstream's registry and the kind's own rules both say so, hence each twice.
+pub(super) fn immutable(new: &Value, old: &Value) -> ErrorList {
+    let mut errors = ErrorList::default();
+    for field in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
+        let (new, old) = (&new["metadata"][field], &old["metadata"][field]);
+        if new != old {
+            for _ in 0..2 {
+                errors.push(FieldErrorKind::Invalid, format!("metadata.{field}"), format!("Invalid value: {new}: field is immutable"));
+            }
+        }
+    }
+    errors
 }
 
 /// The one place where `managedFields` enter and leave an object: what clients send is dropped, none are kept.

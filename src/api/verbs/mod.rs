@@ -12,14 +12,17 @@ mod continue_token;
 mod create;
 mod delete;
 mod delete_collection;
+mod eviction;
 mod get;
 mod list;
 mod local_client;
 mod metadata;
 mod patch;
+mod scale;
 mod selection;
 mod subresource;
 mod target;
+mod token;
 mod update;
 mod watch;
 
@@ -32,6 +35,7 @@ use serde_json::Value;
 pub use addresses::ServiceRanges;
 pub use call::{Call, User};
 pub use delete::Deleted;
+pub use list::parse_revision;
 pub use local_client::LocalClient;
 pub use target::Target;
 pub use update::Updated;
@@ -39,6 +43,7 @@ pub use update::Updated;
 use super::kinds::{Kind, KindRef, Registry};
 use super::object::Object;
 use super::status::{Reason, Status};
+use super::tokens::Tokens;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::store::{CommitError, Committed, Key, Snapshot, Store, Stored, Write};
 
@@ -50,7 +55,15 @@ struct Inner {
     store: Arc<dyn Store<Object>>,
     registry: &'static Registry,
     entropy: Mutex<Entropy>,
-    ranges: ServiceRanges,
+    settings: Settings,
+}
+
+/// What an [`Api`] is set up with.
+#[derive(Clone, Default)]
+pub struct Settings {
+    pub ranges: ServiceRanges,
+    /// Signs the tokens of service accounts; without it none are given.
+    pub tokens: Option<Arc<Tokens>>,
 }
 
 /// How often a consistent read looks whether a store that is fed from elsewhere has come far enough.
@@ -60,12 +73,16 @@ const CATCH_UP_INTERVAL: Duration = Duration::from_millis(1);
 const ATTEMPTS: usize = 64;
 
 impl Api {
-    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, ranges: ServiceRanges) -> Self {
-        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), ranges }))
+    pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, settings: Settings) -> Self {
+        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), settings }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {
         &self.0.store
+    }
+
+    pub fn ranges(&self) -> &ServiceRanges {
+        &self.0.settings.ranges
     }
 
     pub fn registry(&self) -> &'static Registry {
@@ -103,7 +120,7 @@ impl Api {
         if !kind.traits.addresses {
             return Ok(Vec::new());
         }
-        addresses::assign(&self.0.ranges, snapshot, &mut self.0.entropy.lock(), old, object)
+        addresses::assign(&self.0.settings.ranges, snapshot, &mut self.0.entropy.lock(), old, object)
     }
 
     /// Commits; a lost race is `Ok(Err(index of the write))`.

@@ -4,16 +4,33 @@ use serde_json::{Value, json};
 
 use super::{Api, Call, Target};
 use crate::api::kinds::Subresource;
+use crate::api::object::Object;
 use crate::api::status::Status;
 
 impl Api {
-    /// Posts to an object's subresource (`binding`, `eviction`).
+    /// An object as its subresource shows it.
+    ///
+    /// # Errors
+    /// `NotFound`; `MethodNotAllowed` for a subresource that shows nothing.
+    pub async fn get_subresource(&self, target: &Target) -> Result<Object, Status> {
+        match target.subresource {
+            Some(Subresource::Scale) => self.get_scale(target).await,
+            None | Some(Subresource::Status | Subresource::EphemeralContainers | Subresource::Resize) => {
+                self.get(&target.kind, &target.namespace, &target.name).await
+            }
+            Some(_) => Err(Status::method_not_allowed()),
+        }
+    }
+
+    /// Posts to an object's subresource (`binding`, `eviction`, `token`).
     ///
     /// # Errors
     /// `MethodNotAllowed` for a subresource that takes no orders; what the order's own rules refuse.
     pub async fn create_subresource(&self, call: &Call, target: &Target, body: Value) -> Result<Value, Status> {
         match target.subresource {
             Some(Subresource::Binding) => self.bind(call, target, &body).await?,
+            Some(Subresource::Eviction) => self.evict(call, target, &body).await?,
+            Some(Subresource::Token) => return self.request_token(call, target, body).await,
             _ => return Err(Status::method_not_allowed()),
         }
         Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}))

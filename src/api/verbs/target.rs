@@ -1,6 +1,7 @@
 //! What a request is about.
 
 use crate::api::kinds::{KindRef, Subresource};
+use crate::api::schema;
 use crate::runtime::store::Key;
 
 /// An object, or one of its subresources.
@@ -21,6 +22,18 @@ impl Target {
     pub fn subresource(mut self, subresource: Subresource) -> Self {
         self.subresource = Some(subresource);
         self
+    }
+
+    /// What the body of a write to it is.
+    pub fn body(&self) -> schema::Target<'_> {
+        let other = |schema, group, kind| schema::Target { schema, group, version: "v1", kind };
+        match self.subresource {
+            Some(Subresource::Scale) => other("autoscaling.v1.Scale", "autoscaling", "Scale"),
+            Some(Subresource::Binding) => other("core.v1.Binding", "", "Binding"),
+            Some(Subresource::Eviction) => other("policy.v1.Eviction", "policy", "Eviction"),
+            Some(Subresource::Token) => other("authentication.v1.TokenRequest", "authentication.k8s.io", "TokenRequest"),
+            _ => (&*self.kind).into(),
+        }
     }
 
     pub(super) fn key(&self) -> Key {

@@ -6,8 +6,9 @@ use super::list::parse_revision;
 use super::metadata::{self, metadata, text};
 use super::{ATTEMPTS, Api, Call, Target, addresses, modified, not_found, sealed, shown};
 use crate::api::admission::{self, Operation, Request};
-use crate::api::kinds::{Kind, Subresource};
+use crate::api::kinds::{Kind, KindRef, Subresource};
 use crate::api::object::Object;
+use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::store::{Expect, Revision, Snapshot, Stored, Write};
@@ -28,6 +29,10 @@ impl Api {
     pub async fn update(&self, call: &Call, target: &Target, mut body: Value) -> Result<Updated, Status> {
         metadata::settle(&target.kind, &target.namespace, &mut body)?;
         metadata::check_name(target, &mut body)?;
+        if target.subresource == Some(Subresource::Scale) {
+            let object = self.set_scale(call, target, |_| Ok(body.clone())).await?;
+            return Ok(Updated { object, created: false });
+        }
         let uid = text(metadata(&mut body), "uid").to_owned();
         if target.kind.traits.create_on_update && target.subresource.is_none() && self.store().snapshot().get(&target.key()).is_none() {
             let object = self.create(call, &target.kind, &target.namespace, body).await?;
@@ -40,6 +45,33 @@ impl Api {
             })
             .await?;
         Ok(Updated { object, created: false })
+    }
+
+    /// Makes an object of the server's own be as the body says, whether it is there or not. Nobody judges it.
+    pub(in crate::api) async fn establish(&self, kind: &KindRef, namespace: &str, mut body: Value) -> Result<(), Status> {
+        metadata::settle(kind, namespace, &mut body)?;
+        (kind.defaults)(&mut body);
+        schema::finish(&kind.schema, &mut body);
+        let target = Target::new(kind, namespace, text(metadata(&mut body), "name"));
+        let call = Call::default();
+        for _ in 0..ATTEMPTS {
+            let mut new = body.clone();
+            let snapshot = self.fresh().await?;
+            let Some(old) = snapshot.get(&target.key()) else {
+                self.begin(kind, &mut new);
+                let write = Write { key: target.key(), expect: Expect::Absent, value: Some(sealed(kind, new)?) };
+                if self.commit(vec![write]).await?.is_ok() {
+                    return Ok(());
+                }
+                continue;
+            };
+            let before = old.value();
+            metadata::carry_over(&mut new, &before);
+            if self.replace(&call, &target, old, before, new, Vec::new()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(modified(kind, &target.name))
     }
 
     /// Changes an object by what `change` makes of its present state (as this version shows it). Tried again when another write
@@ -94,12 +126,14 @@ impl Api {
         metadata::carry_over(new, old);
         keep(kind, *subresource, new, old);
         (kind.prepare_update)(new, old, *subresource);
+        schema::finish(&kind.schema, new);
         if kind.traits.generation && wish_changed(new, old) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
             metadata(new).insert("generation".into(), generation.into());
         }
         let judge = subresource.and_then(|subresource| kind.subresource_updates.get(&subresource)).unwrap_or(&kind.validate_update);
-        let errors = judge(new, old);
+        let mut errors = metadata::immutable(new, old);
+        errors.extend(judge(new, old));
         if !errors.is_empty() {
             return Err(Status::invalid(kind.group, kind.kind, name, &errors));
         }
@@ -156,7 +190,7 @@ pub(super) fn is_released(kind: &Kind, object: &Value) -> bool {
         && !waits_for_contents
 }
 
-/// An update of the object keeps the status, an update of the status keeps all but it and the metadata.
+/// An update of the object keeps the status, one of the status keeps all but it and the metadata; what others keep is their kinds' to say.
 fn keep(kind: &Kind, subresource: Option<Subresource>, new: &mut Value, old: &Value) {
     let (Value::Object(new), Value::Object(old)) = (new, old) else { return };
     let mut take = |field: &String| match old.get(field) {

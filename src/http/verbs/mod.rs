@@ -12,7 +12,7 @@ use actix_web::{HttpResponse, web};
 
 use super::front::Exchange;
 use super::request::Resource;
-use super::{body, response};
+use super::{body, response, streams};
 use crate::api::kinds::{KindRef, Registry, Subresource};
 use crate::api::status::Status;
 use crate::api::verbs::Target;
@@ -76,6 +76,9 @@ async fn subresource(
         }
         ("patch", S::Status | S::EphemeralContainers | S::Resize | S::Scale) => write::patch(exchange, &target, payload).await,
         ("create", S::Binding | S::Eviction | S::Token) => write::create_subresource(exchange, &target, payload).await,
+        ("get", S::Log) | ("get" | "create", S::Exec | S::Attach | S::PortForward) => {
+            streams::answer(exchange, &target, subresource, payload).await
+        }
         _ => Err(Status::method_not_allowed()),
     }
 }

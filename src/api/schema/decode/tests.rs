@@ -18,91 +18,64 @@ fn json_of(target: Target<'_>, body: &str) -> Result<Value, String> {
 }
 
 #[test]
-fn bodies_that_do_not_fit_are_refused_in_upstreams_words() {
-    let quantities = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-    let array = "json: cannot unmarshal array into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
-                 Kind string \"json:\\\"kind,omitempty\\\"\" } (5b5d)";
-    for (target, body, message) in [
-        (
-            SECRET,
-            r#"{"data":{"a":"!"}}"#,
-            "Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input byte 0".into(),
-        ),
+fn values_that_do_not_fit_are_refused_in_upstreams_words() {
+    for (target, body, fault) in [
+        (SECRET, r#"{"data":{"a":"!"}}"#, "illegal base64 data at input byte 0"),
         (
             POD,
             r#"{"spec":{"containers":[{"resources":{"limits":{"cpu":"lots"}}}]}}"#,
-            format!("Pod in version \"v1\" cannot be handled as a Pod: {quantities}"),
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
         ),
         (
             LEASE,
             r#"{"spec":{"renewTime":"yesterday"}}"#,
-            "Lease in version \"v1\" cannot be handled as a Lease: parsing time \"yesterday\" as \"2006-01-02T15:04:05.000000Z07:00\": \
-             cannot parse \"yesterday\" as \"2006\""
-                .into(),
+            "parsing time \"yesterday\" as \"2006-01-02T15:04:05.000000Z07:00\": cannot parse \"yesterday\" as \"2006\"",
         ),
         (
             DEPLOYMENT,
             r#"{"apiVersion":"apps/v1","kind":"Deployment","spec":{"replicas":1.5}}"#,
-            "Deployment in version \"v1\" cannot be handled as a Deployment: \
-             json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32"
-                .into(),
+            "json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32",
         ),
         (
             POD,
             r#"{"spec":{"containers":[{"name":"a","env":[{"name":"A","value":1}]}]}}"#,
-            "Pod in version \"v1\" cannot be handled as a Pod: \
-             json: cannot unmarshal number into Go struct field EnvVar.spec.containers.env.value of type string"
-                .into(),
+            "json: cannot unmarshal number into Go struct field EnvVar.spec.containers.env.value of type string",
         ),
         (
             POD,
             r#"{"spec":{"restartPolicy":{}}}"#,
-            "Pod in version \"v1\" cannot be handled as a Pod: \
-             json: cannot unmarshal object into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy"
-                .into(),
+            "json: cannot unmarshal object into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy",
         ),
+        (CONFIG_MAP, r#"{"data":"text"}"#, "json: cannot unmarshal string into Go struct field ConfigMap.data of type map[string]string"),
+    ] {
+        let kind = target.kind;
+        assert_eq!(json_of(target, body), Err(format!("{kind} in version \"v1\" cannot be handled as a {kind}: {fault}")), "{body}");
+    }
+}
+
+#[test]
+fn bodies_of_no_type_or_of_another_are_refused_in_upstreams_words() {
+    let array = "json: cannot unmarshal array into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+                 Kind string \"json:\\\"kind,omitempty\\\"\" } (5b5d)";
+    let unrecognised = |why: &str| {
+        format!("the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: {why}")
+    };
+    for (body, message) in [
+        ("[]", unrecognised(array)),
+        ("", unrecognised("unexpected end of JSON input (<empty>)")),
+        (r#"{"a" 1}"#, unrecognised("invalid character '1' after object key ({\"a\" 1})")),
         (
-            CONFIG_MAP,
-            r#"{"data":"text"}"#,
-            "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: \
-             json: cannot unmarshal string into Go struct field ConfigMap.data of type map[string]string"
-                .into(),
-        ),
-        (
-            CONFIG_MAP,
-            "[]",
-            format!(
-                "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: {array}"
-            ),
-        ),
-        (
-            CONFIG_MAP,
-            "",
-            "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; \
-             json parse error: unexpected end of JSON input (<empty>)"
-                .into(),
-        ),
-        (
-            CONFIG_MAP,
-            r#"{"a" 1}"#,
-            "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; \
-             json parse error: invalid character '1' after object key ({\"a\" 1})"
-                .into(),
-        ),
-        (
-            CONFIG_MAP,
             r#"{"apiVersion":"v2","kind":"ConfigMap"}"#,
             "ConfigMap in version \"v2\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is registered for version \"v2\" \
              in scheme \"pkg/api/legacyscheme/scheme.go:30\""
                 .into(),
         ),
         (
-            CONFIG_MAP,
             r#"{"apiVersion":"v1","kind":"Pod","spec":{}}"#,
             "Pod in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap): unknown conversion".into(),
         ),
     ] {
-        assert_eq!(json_of(target, body), Err(message), "{body}");
+        assert_eq!(json_of(CONFIG_MAP, body), Err(message), "{body}");
     }
 }
 

@@ -13,6 +13,8 @@ use crate::runtime::network::Cidr;
 use crate::runtime::store::{Key, Snapshot, Write};
 
 const COLLECTION: &str = "ipaddresses";
+/// The address that DNS asks for by itself.
+const DNS: u64 = 10;
 
 pub(super) fn key(ip: &str) -> Key {
     Key::new(COLLECTION, ip)
@@ -62,7 +64,7 @@ fn next(range: &Cidr, snapshot: &Snapshot<Object>, entropy: &mut Entropy) -> Res
     let size = u64::try_from(range.size()).unwrap_or(u64::MAX).saturating_sub(1);
     let band = (size / 16).clamp(16, 256);
     let address = |index: u64| range.nth(index.into()).map(|ip| ip.to_string());
-    let index = pick(entropy, 1, size, band, |index| address(index).is_some_and(|ip| snapshot.get(&key(&ip)).is_none()));
+    let index = pick(entropy, 1, size, band, |index| index != DNS && address(index).is_some_and(|ip| snapshot.get(&key(&ip)).is_none()));
     index.and_then(address).ok_or_else(full)
 }
 

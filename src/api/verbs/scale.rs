@@ -1,0 +1,83 @@
+//! The `scale` subresource: the wished number of an object's replicas, in a form that is the same for all kinds that have one.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Api, Call, Target};
+use crate::api::object::Object;
+use crate::api::selector::LabelSelector;
+use crate::api::status::Status;
+use crate::api::validation::{ErrorList, FieldErrorKind};
+use crate::runtime::store::Stored;
+
+impl Api {
+    pub(super) async fn get_scale(&self, target: &Target) -> Result<Object, Status> {
+        scale(&self.get(&target.kind, &target.namespace, &target.name).await?)
+    }
+
+    /// Sets the replicas to what `change` makes of the present scale.
+    pub(super) async fn set_scale(
+        &self,
+        call: &Call,
+        target: &Target,
+        mut change: impl FnMut(&Object) -> Result<Value, Status>,
+    ) -> Result<Object, Status> {
+        let whole = Target { subresource: None, ..target.clone() };
+        let changed = self
+            .modify(call, &whole, |old| {
+                let wanted = change(&scale(old)?)?;
+                let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+                check(&target.name, replicas)?;
+                let mut object = old.value();
+                object["spec"]["replicas"] = replicas.into();
+                for field in ["resourceVersion", "uid"] {
+                    if let Some(value) = wanted["metadata"].get(field) {
+                        object["metadata"][field] = value.clone();
+                    }
+                }
+                Ok(object)
+            })
+            .await?;
+        scale(&changed)
+    }
+}
+
+fn check(name: &str, replicas: i64) -> Result<(), Status> {
+    if replicas >= 0 {
+        return Ok(());
+    }
+    let mut errors = ErrorList::default();
+    let message = format!("Invalid value: {replicas}: must be greater than or equal to 0");
+    errors.push(FieldErrorKind::Invalid, "spec.replicas", message);
+    Err(Status::invalid("autoscaling", "Scale", name, &errors))
+}
+
+/// An object's scale, as of the object's revision.
+fn scale(object: &Object) -> Result<Object, Status> {
+    let value = object.value();
+    let meta = &value["metadata"];
+    let mut metadata = json!({"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]});
+    metadata["creationTimestamp"] = meta["creationTimestamp"].clone();
+    let mut spec = json!({});
+    if let Some(replicas) = value["spec"]["replicas"].as_i64().filter(|replicas| *replicas != 0) {
+        spec["replicas"] = replicas.into();
+    }
+    let mut status = json!({"replicas": value["status"]["replicas"].as_i64().unwrap_or(0)});
+    let selector = selector(&value["spec"]["selector"])?;
+    if !selector.is_empty() {
+        status["selector"] = selector.into();
+    }
+    let scale = json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status});
+    Ok(Object::from_value(scale).map_err(Status::internal)?.at(object.revision()))
+}
+
+/// A selector as text: a ReplicationController's is a map, that of later kinds a `LabelSelector`.
+fn selector(selector: &Value) -> Result<String, Status> {
+    if selector.get("matchLabels").is_some_and(Value::is_object) || selector.get("matchExpressions").is_some_and(Value::is_array) {
+        let selector = meta::LabelSelector::deserialize(selector).map_err(Status::internal)?;
+        return Ok(LabelSelector::from_spec(&selector)?.to_string());
+    }
+    let pairs = selector.as_object().into_iter().flatten().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    Ok(pairs.collect::<Vec<_>>().join(","))
+}

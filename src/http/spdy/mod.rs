@@ -1,0 +1,8 @@
+//! As much of SPDY/3.1 as `kubectl port-forward` speaks inside its WebSocket (KEP-4006): the server's side of a connection on which the
+//! client opens streams.
+
+mod codec;
+mod connection;
+mod headers;
+
+pub use connection::{Incoming, Outgoing, Stream, serve};

@@ -1,0 +1,87 @@
+//! A container's log, as plain text.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_TYPE;
+use futures::{StreamExt, future};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Pod;
+
+use super::node;
+use crate::api::status::Status;
+use crate::api::streams::{self, LogOptions, PodTarget};
+use crate::api::validation::{ErrorList, FieldErrorKind};
+use crate::http::front::Exchange;
+use crate::http::options::number;
+use crate::http::request::Query;
+use crate::runtime::clock;
+
+pub async fn answer(exchange: &Exchange, pod: &Pod, target: PodTarget) -> Result<HttpResponse, Status> {
+    let options = options(&exchange.query, &target.name)?;
+    let container = streams::container(pod, exchange.query.text("container"))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, "text/plain"));
+    if pod.spec.as_ref().is_none_or(|spec| spec.node_name.as_deref().unwrap_or_default().is_empty()) {
+        // Nothing has run yet, so nothing has been printed.
+        return Ok(response.finish());
+    }
+    let lines = node(exchange, pod)?.logs(&target, &container, &options).await?;
+    let shutdown = exchange.front.shutdown.clone();
+    // An empty chunk would end the answer.
+    let chunks = lines.filter(|chunk| future::ready(!chunk.as_ref().is_ok_and(bytes::Bytes::is_empty)));
+    Ok(response.streaming(chunks.take_until(async move { shutdown.begun().await })))
+}
+
+/// `v1.PodLogOptions`.
+fn options(query: &Query, pod: &str) -> Result<LogOptions, Status> {
+    let mut errors = ErrorList::default();
+    let mut at_least = |field: &str, least: i64, rule: &str| -> Result<Option<u64>, Status> {
+        let Some(value) = number(query, field)? else { return Ok(None) };
+        if value < least {
+            errors.push(FieldErrorKind::Invalid, field, format!("Invalid value: {value}: must be greater than {rule}"));
+        }
+        Ok(u64::try_from(value).ok())
+    };
+    let tail_lines = at_least("tailLines", 0, "or equal to 0")?;
+    let limit_bytes = at_least("limitBytes", 1, "0")?;
+    let since_seconds = at_least("sinceSeconds", 1, "0")?;
+    let since_time = query.get("sinceTime").filter(|time| !time.is_empty()).map(time).transpose()?;
+    if since_seconds.is_some() && since_time.is_some() {
+        errors.push(FieldErrorKind::Forbidden, "", "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified");
+    }
+    if !errors.is_empty() {
+        return Err(Status::invalid("", "PodLogOptions", pod, &errors));
+    }
+    let since = since_seconds.map(|seconds| clock::now() - SignedDuration::from_secs(seconds.cast_signed()));
+    Ok(LogOptions {
+        follow: query.is_true("follow"),
+        previous: query.is_true("previous"),
+        since: since.or(since_time),
+        timestamps: query.is_true("timestamps"),
+        tail_lines,
+        limit_bytes,
+    })
+}
+
+fn time(text: &str) -> Result<Timestamp, Status> {
+    text.parse().map_err(|_| Status::bad_request(format!("parsing time {text:?}: it is not in the form of RFC 3339")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_option_of_a_log_is_named() {
+        let status = options(&Query::new("tailLines=-1&limitBytes=0"), "p").unwrap_err();
+        assert_eq!(
+            status.message,
+            "PodLogOptions \"p\" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0]"
+        );
+    }
+
+    #[test]
+    fn seconds_count_back_from_now() {
+        let since = options(&Query::new("sinceSeconds=60"), "p").unwrap().since.unwrap();
+        assert!((clock::now() - since).get_seconds() >= 60);
+    }
+}
