@@ -190,7 +190,7 @@ pub(super) fn is_released(kind: &Kind, object: &Value) -> bool {
         && !waits_for_contents
 }
 
-/// An update of the object keeps the status, one of the status keeps all but it and the metadata; what others keep is their kinds' to say.
+/// An update of the object keeps the status; one of a subresource keeps all but what that stands for.
 fn keep(kind: &Kind, subresource: Option<Subresource>, new: &mut Value, old: &Value) {
     let (Value::Object(new), Value::Object(old)) = (new, old) else { return };
     let mut take = |field: &String| match old.get(field) {
@@ -206,7 +206,39 @@ fn keep(kind: &Kind, subresource: Option<Subresource>, new: &mut Value, old: &Va
             *new = old.clone();
             new.extend(written);
         }
+        Some(Subresource::EphemeralContainers) => {
+            let written = new.get_mut("spec").map(|spec| spec["ephemeralContainers"].take());
+            *new = old.clone();
+            match written.filter(|written| !written.is_null()) {
+                Some(written) => new["spec"]["ephemeralContainers"] = written,
+                None => drop(new["spec"].as_object_mut().map(|spec| spec.remove("ephemeralContainers"))),
+            }
+        }
+        Some(Subresource::Resize) => {
+            let written = new.remove("spec").unwrap_or_default();
+            *new = old.clone();
+            for list in ["containers", "initContainers"] {
+                resize(&mut new["spec"], &written, list);
+            }
+        }
         _ => {}
+    }
+}
+
+/// Takes over the resources of the containers that are named.
+fn resize(spec: &mut Value, written: &Value, list: &str) {
+    let Some(containers) = spec.get_mut(list).and_then(Value::as_array_mut) else { return };
+    for container in containers.iter_mut().filter_map(Value::as_object_mut) {
+        let Some(wanted) = written[list].as_array().into_iter().flatten().find(|wanted| Some(&wanted["name"]) == container.get("name"))
+        else {
+            continue;
+        };
+        for field in ["resources", "resizePolicy"] {
+            match wanted.get(field) {
+                Some(value) => container.insert(field.to_owned(), value.clone()),
+                None => container.remove(field),
+            };
+        }
     }
 }
 
