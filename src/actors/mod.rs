@@ -1,6 +1,7 @@
 //! The cast: every part of the cluster that acts, each an actor that speaks to [`crate::api::client::Client`] only.
 
 pub mod backoff;
+pub mod control_plane;
 pub mod controllers;
 pub mod events;
 pub mod informer;

@@ -11,6 +11,7 @@ mod manifests;
 mod print;
 mod resources;
 mod tree;
+mod up;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Up(up::Up),
     /// Show objects, one line each
     Get(get::Get),
     /// Show everything about objects, with their events
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
+        Command::Up(command) => command.run(),
         Command::Get(command) => client(command.run()),
         Command::Describe(command) => client(command.run()),
         Command::Apply(command) => client(command.run()),

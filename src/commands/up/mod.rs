@@ -1,0 +1,96 @@
+//! `kabuki up`: a whole cluster in this process.
+
+mod process;
+mod progress;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+use super::access::default_data_directory;
+use crate::runtime::network::Cidr;
+use process::Process;
+
+/// A cluster in one process, until Ctrl-C
+#[derive(Args, Clone, Debug)]
+pub struct Up {
+    /// Manifests to apply once the cluster is ready: files or folders
+    manifests: Vec<PathBuf>,
+    /// Where the cluster keeps its state [default: /var/lib/kabuki for root, else below the user's data home]
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// The address the API listens on
+    #[arg(long, default_value = "127.0.0.1:6443")]
+    listen: SocketAddr,
+    /// What runs the containers
+    #[arg(long, value_enum, default_value = "auto")]
+    runtime: Runtime,
+    /// How many nodes there are; more than one only with the simulated runtime
+    #[arg(long)]
+    nodes: Option<u32>,
+    /// Where the cluster's objects are kept
+    #[arg(long, value_enum, default_value = "embedded")]
+    store: StoreKind,
+    /// The addresses of services
+    #[arg(long, default_value = "10.96.0.0/16")]
+    service_cidr: Cidr,
+    /// The addresses of pods
+    #[arg(long, default_value = "10.244.0.0/16")]
+    pod_cidr: Cidr,
+}
+
+/// What runs the containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Runtime {
+    /// Docker if it answers, else simulated
+    Auto,
+    Docker,
+    Simulated,
+}
+
+/// Where objects are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum StoreKind {
+    /// In the data directory
+    Embedded,
+    /// In memory: gone with the process
+    Memory,
+}
+
+impl Up {
+    pub fn run(self) -> Result<(), Failure> {
+        self.check()?;
+        actix_rt::System::new().block_on(async move {
+            let directory = self.data_directory();
+            let process = Process::start(&self, &directory).await?;
+            progress::introduce(&process);
+            let applied = progress::apply(&process, &self.manifests).await;
+            match applied {
+                // What was asked for is not there: say so now, and keep the cluster for whoever looks into it.
+                Err(failure) => eprintln!("error: {failure}"),
+                Ok(()) => {}
+            }
+            process.run_until_asked_to_stop().await
+        })
+    }
+
+    fn data_directory(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(default_data_directory)
+    }
+
+    /// What cannot work is refused before anything is touched.
+    fn check(&self) -> Result<(), Failure> {
+        if self.service_cidr.overlaps(&self.pod_cidr) {
+            return Err(format!("--service-cidr {} and --pod-cidr {} overlap: choose ranges apart", self.service_cidr, self.pod_cidr).into());
+        }
+        if self.runtime == Runtime::Docker && self.nodes.is_some_and(|nodes| nodes > 1) {
+            return Err("--nodes: with --runtime docker there is one node, this machine; for more, use --runtime simulated".into());
+        }
+        if let Some(missing) = self.manifests.iter().find(|path| !path.exists() && path.as_os_str() != "-") {
+            return Err(format!("{}: there is no such file or folder", missing.display()).into());
+        }
+        Ok(())
+    }
+}

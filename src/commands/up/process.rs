@@ -1,0 +1,107 @@
+//! The parts of a cluster, put together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{StoreKind, Up};
+use crate::actors::control_plane::{Clients, ControlPlane};
+use crate::api::bootstrap::bootstrap;
+use crate::api::client::ClientRef;
+use crate::api::object::Object;
+use crate::api::streams::NodeDirectory;
+use crate::api::verbs::{Api, LocalClient, ServiceRanges, User};
+use crate::commands::Failure;
+use crate::http::authentication::Authenticator;
+use crate::http::authorization::SystemRules;
+use crate::http::front::Front;
+use crate::http::identity::{Identity, MASTERS};
+use crate::http::server::Server;
+use crate::runtime::clock::{self, Instant};
+use crate::runtime::entropy::Entropy;
+use crate::runtime::shutdown::Shutdown;
+use crate::runtime::store::{Bounds, Embedded, Engine, LocalStore, Volatile, create_directory};
+use crate::runtime::supervision::{Ended, Strategy, Supervisor, SupervisorSpec};
+
+/// A running cluster.
+pub struct Process {
+    root: Supervisor,
+    server: Server,
+    pub kubeconfig: PathBuf,
+    /// From the call of [`Process::start`] to the first answer that could be given.
+    pub ready_after: Duration,
+}
+
+impl Process {
+    pub async fn start(options: &Up, directory: &Path) -> Result<Self, Failure> {
+        let begun: Instant = clock::instant();
+        create_directory(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+        let entropy = Entropy::from_system();
+        let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")));
+        let store = store(options.store, directory, &root)?;
+        let identity = Identity::open(directory, &[options.listen.ip().to_string()])?;
+        let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
+        let api = Api::new(store.clone(), entropy.split("api"), ranges);
+        bootstrap(&api, options.listen).await?;
+        // What happened before anybody could watch is nobody's history.
+        store.compact();
+        let nodes = NodeDirectory::default();
+        let clients = Clients { of: { let api = api.clone(); move |user: &str| client(&api, user) } };
+        let front = Front {
+            authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
+            authorizer: Box::new(SystemRules),
+            nodes: nodes.clone(),
+            supervisor: root.clone(),
+            entropy: Mutex::new(entropy.split("http")),
+            shutdown: Shutdown::new(),
+            api,
+        };
+        let server = Server::start(options.listen, &identity, front)?;
+        let kubeconfig = directory.join("kubeconfig");
+        identity.kubeconfig(&format!("https://{}", server.local_addr)).write(&kubeconfig)?;
+        let ready_after = begun.elapsed();
+        let _control_plane = ControlPlane::start(&root, &clients, &entropy);
+        Ok(Self { root, server, kubeconfig, ready_after })
+    }
+
+    /// Runs until Ctrl-C or SIGTERM, then stops in order; containers go on.
+    ///
+    /// # Errors
+    /// The supervision tree gave up; its reason.
+    pub async fn run_until_asked_to_stop(self) -> Result<(), Failure> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let outcome = tokio::select! {
+            biased;
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+            ended = self.root.ended() => match ended {
+                Ended::Stopped => Ok(()),
+                Ended::GaveUp(reason) => Err(format!("the cluster gave up: {reason}").into()),
+            },
+        };
+        eprintln!("stopping; containers keep running");
+        self.server.stop().await;
+        self.root.stop().await;
+        outcome
+    }
+}
+
+/// The writer has a thread of its own, since it waits for the disk.
+fn store(kind: StoreKind, directory: &Path, root: &Supervisor) -> Result<Arc<LocalStore<Object>>, Failure> {
+    let engine: Arc<dyn Engine> = match kind {
+        StoreKind::Embedded => Arc::new(Embedded::open(directory)?),
+        StoreKind::Memory => Arc::new(Volatile),
+    };
+    let supervisor = root.supervisor("store", Strategy::OneForOne);
+    Ok(Arc::new(LocalStore::start(&supervisor, engine, Bounds::default())?))
+}
+
+/// Parts of the cast act as the users that they are upstream, with the rights of the system.
+fn client(api: &Api, user: &str) -> ClientRef {
+    let user = User { name: user.to_owned(), groups: vec![MASTERS.to_owned(), "system:authenticated".to_owned()], ..User::default() };
+    Arc::new(LocalClient::new(api.clone(), user))
+}
