@@ -1,6 +1,6 @@
 //! The cast that drives what is towards what is wished: the scheduler and the controllers, with the informers they share.
 
-use super::controllers::{Controller, EndpointSlices, Endpoints, Mirroring, Replication, Tools};
+use super::controllers::{self, Tools};
 use super::events::Recorder;
 use super::informer::Informers;
 use super::scheduler::{self, Diagnoses};
@@ -24,7 +24,7 @@ pub struct Clients<F> {
 
 impl ControlPlane {
     /// Starts everything below `root`, informers first: a part that cannot live without them is restarted with them.
-    pub fn start<F: Fn(&str) -> ClientRef>(root: &Supervisor, clients: &Clients<F>, entropy: &Entropy) -> Self {
+    pub fn start<F: Fn(&str) -> ClientRef>(root: &Supervisor, clients: &Clients<F>, entropy: &Entropy, controls: &controllers::Options) -> Self {
         let entropy = entropy.split("control-plane");
         let supervisor = root.supervisor("control-plane", Strategy::RestForOne);
         let client = |user: &str| (clients.of)(user);
@@ -41,20 +41,9 @@ impl ControlPlane {
         };
         let diagnoses = scheduler::start(&scheduling, options, &entropy);
 
-        let controllers = supervisor.supervisor("controllers", Strategy::OneForOne);
-        let tools = |component: &'static str| {
-            let client = client("system:kube-controller-manager");
-            let events = Recorder::start(&controllers, client.clone(), &entropy, component, "");
-            Tools { client, informers: informers.clone(), events }
-        };
-        let replication = tools("replication-controller");
-        Controller::start(&controllers, &entropy, move || Replication::new(&replication));
-        let endpoints = tools("endpoint-controller");
-        Controller::start(&controllers, &entropy, move || Endpoints::new(&endpoints));
-        let slices = tools("endpoint-slice-controller");
-        Controller::start(&controllers, &entropy, move || EndpointSlices::new(&slices));
-        let mirroring = tools("endpointslicemirroring-controller");
-        Controller::start(&controllers, &entropy, move || Mirroring::new(&mirroring));
+        let room = supervisor.supervisor("controllers", Strategy::OneForOne);
+        let tools = Tools { client: client("system:kube-controller-manager"), informers: informers.clone() };
+        controllers::start(&room, &tools, &entropy, controls);
         Self { informers, diagnoses }
     }
 }

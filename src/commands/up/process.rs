@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{StoreKind, Up};
 use crate::actors::control_plane::{Clients, ControlPlane};
-use crate::api::bootstrap::bootstrap;
+use crate::actors::controllers;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
 use crate::api::streams::NodeDirectory;
@@ -45,7 +45,6 @@ impl Process {
         let identity = Identity::open(directory, &[options.listen.ip().to_string()])?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
         let api = Api::new(store.clone(), entropy.split("api"), ranges);
-        bootstrap(&api, options.listen).await?;
         // What happened before anybody could watch is nobody's history.
         store.compact();
         let nodes = NodeDirectory::default();
@@ -63,7 +62,8 @@ impl Process {
         let kubeconfig = directory.join("kubeconfig");
         identity.kubeconfig(&format!("https://{}", server.local_addr)).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
-        let _control_plane = ControlPlane::start(&root, &clients, &entropy);
+        let controllers = controllers::Options { root_ca: identity.authority.pem().into() };
+        let _control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
         Ok(Self { root, server, kubeconfig, ready_after })
     }
 
