@@ -24,7 +24,12 @@ pub struct Clients<F> {
 
 impl ControlPlane {
     /// Starts everything below `root`, informers first: a part that cannot live without them is restarted with them.
-    pub fn start<F: Fn(&str) -> ClientRef>(root: &Supervisor, clients: &Clients<F>, entropy: &Entropy, controls: &controllers::Options) -> Self {
+    pub fn start<F: Fn(&str) -> ClientRef>(
+        root: &Supervisor,
+        clients: &Clients<F>,
+        entropy: &Entropy,
+        controls: &controllers::Options,
+    ) -> Self {
         let entropy = entropy.split("control-plane");
         let supervisor = root.supervisor("control-plane", Strategy::RestForOne);
         let client = |user: &str| (clients.of)(user);

@@ -83,7 +83,9 @@ impl Up {
     /// What cannot work is refused before anything is touched.
     fn check(&self) -> Result<(), Failure> {
         if self.service_cidr.overlaps(&self.pod_cidr) {
-            return Err(format!("--service-cidr {} and --pod-cidr {} overlap: choose ranges apart", self.service_cidr, self.pod_cidr).into());
+            return Err(
+                format!("--service-cidr {} and --pod-cidr {} overlap: choose ranges apart", self.service_cidr, self.pod_cidr).into()
+            );
         }
         if self.runtime == Runtime::Docker && self.nodes.is_some_and(|nodes| nodes > 1) {
             return Err("--nodes: with --runtime docker there is one node, this machine; for more, use --runtime simulated".into());

@@ -10,10 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{StoreKind, Up};
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
+use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
 use crate::api::streams::NodeDirectory;
-use crate::api::verbs::{Api, LocalClient, ServiceRanges, User};
+use crate::api::verbs::{Api, LocalClient, ServiceRanges, Settings, User};
 use crate::commands::Failure;
 use crate::http::authentication::Authenticator;
 use crate::http::authorization::SystemRules;
@@ -44,11 +45,18 @@ impl Process {
         let store = store(options.store, directory, &root)?;
         let identity = Identity::open(directory, &[options.listen.ip().to_string()])?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
-        let api = Api::new(store.clone(), entropy.split("api"), ranges);
+        let settings = Settings { ranges, tokens: Some(identity.tokens.clone()) };
+        let api = Api::new(store.clone(), entropy.split("api"), settings);
+        bootstrap(&api, options.listen).await?;
         // What happened before anybody could watch is nobody's history.
         store.compact();
         let nodes = NodeDirectory::default();
-        let clients = Clients { of: { let api = api.clone(); move |user: &str| client(&api, user) } };
+        let clients = Clients {
+            of: {
+                let api = api.clone();
+                move |user: &str| client(&api, user)
+            },
+        };
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
             authorizer: Box::new(SystemRules),
