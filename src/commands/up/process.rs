@@ -70,7 +70,7 @@ impl Process {
         let kubeconfig = directory.join("kubeconfig");
         identity.kubeconfig(&format!("https://{}", server.local_addr)).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
-        let controllers = controllers::Options { root_ca: identity.authority.pem().into() };
+        let controllers = controllers::Options::new(identity.authority.pem());
         let _control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
         Ok(Self { root, server, kubeconfig, ready_after })
     }
