@@ -66,11 +66,9 @@ impl Up {
             let directory = self.data_directory();
             let process = Process::start(&self, &directory).await?;
             progress::introduce(&process);
-            let applied = progress::apply(&process, &self.manifests).await;
-            match applied {
-                // What was asked for is not there: say so now, and keep the cluster for whoever looks into it.
-                Err(failure) => eprintln!("error: {failure}"),
-                Ok(()) => {}
+            // What was asked for is not there: say so now, and keep the cluster for whoever looks into it.
+            if let Err(failure) = progress::apply(&process, &self.manifests).await {
+                eprintln!("error: {failure}");
             }
             process.run_until_asked_to_stop().await
         })
