@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Reconciler,
+    Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Quotas, Reconciler,
     Replication, TaintEviction, Tools,
 };
 use crate::actors::events::Recorder;
@@ -47,6 +47,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(move |tools| Nodes::new(tools, node_events.clone(), node_grace));
     cast.start(move |tools| TaintEviction::new(tools, eviction_events.clone()));
     cast.start(move |tools| PodGarbage::new(tools, ended_pods));
+    cast.start(Quotas::new);
 }
 
 struct Cast<'a> {

@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::ops::{Bound, Deref};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
+use parking_lot::Mutex;
 
 use super::index::{self, Index};
 use super::{Delta, ObjectKey};
@@ -27,7 +28,8 @@ type Postings = OrdSet<(Arc<str>, ObjectKey)>;
 /// An object in a view, with what was made of it.
 pub struct Entry {
     object: Object,
-    projection: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// At most one of each type.
+    projections: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Deref for Entry {
@@ -40,13 +42,18 @@ impl Deref for Entry {
 
 impl Entry {
     fn new(object: Object) -> Arc<Self> {
-        Arc::new(Self { object, projection: OnceLock::new() })
+        Arc::new(Self { object, projections: Mutex::default() })
     }
 
-    /// What `T` makes of this object, worked out once for each version of it. Only the first type that asks is remembered.
+    /// What `T` makes of this object, worked out once for each version of it.
     pub fn project<T: for<'a> From<&'a Object> + Send + Sync + 'static>(&self) -> Arc<T> {
-        let kept = self.projection.get_or_init(|| Arc::new(T::from(&self.object))).clone();
-        kept.downcast::<T>().unwrap_or_else(|_| Arc::new(T::from(&self.object)))
+        let mut projections = self.projections.lock();
+        if let Some(kept) = projections.iter().find_map(|kept| kept.clone().downcast::<T>().ok()) {
+            return kept;
+        }
+        let made = Arc::new(T::from(&self.object));
+        projections.push(made.clone());
+        made
     }
 }
 
