@@ -6,4 +6,5 @@ pub mod controllers;
 pub mod events;
 pub mod informer;
 pub mod kubelet;
+pub mod leader;
 pub mod scheduler;
