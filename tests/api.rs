@@ -6,6 +6,7 @@ mod api {
     mod selections;
     mod services;
     mod subresources;
+    mod validation;
     mod verbs;
     mod world;
 }

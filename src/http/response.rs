@@ -137,6 +137,13 @@ pub fn warn(response: &mut HttpResponse, warnings: &[String]) {
     }
 }
 
+/// Adds a warning before those that are there.
+pub fn warn_first(response: &mut HttpResponse, warning: &str) {
+    let others: Vec<_> = response.headers_mut().remove(WARNING).collect();
+    warn(response, &[warning.to_owned()]);
+    others.into_iter().for_each(|other| response.headers_mut().append(WARNING, other));
+}
+
 /// A response whose builder has no body yet, with a JSON content type.
 pub fn stream() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();

@@ -35,7 +35,8 @@ fn services_that_are_created_at_once_share_nothing() {
         let specs = join_all((0..200).map(|index| {
             let world = &world;
             async move {
-                create(world, &format!("s-{index}"), json!({"type": "NodePort", "ports": [{"port": 80}, {"port": 81}]})).await.unwrap()
+                let ports = json!([{"name": "a", "port": 80}, {"name": "b", "port": 81}]);
+                create(world, &format!("s-{index}"), json!({"type": "NodePort", "ports": ports})).await.unwrap()
             }
         }))
         .await;

@@ -62,6 +62,7 @@ pub fn event() -> Kind {
         .view(View { to_stored, from_stored })
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .columns(columns())
+        .defaults(series_time)
         .selectable([
             selectable("reason", "/reason"),
             selectable("regarding.kind", "/regarding/kind"),
@@ -75,6 +76,15 @@ pub fn event() -> Kind {
             selectable("type", "/type"),
         ])
         .validate(judge::event, judge::event_update)
+}
+
+/// A series without a time has Go's: the judgment says that it is missing.
+fn series_time(event: &mut Value) {
+    if let Some(series) = event.get_mut("series").and_then(Value::as_object_mut)
+        && series.get("lastObservedTime").is_none_or(Value::is_null)
+    {
+        series.insert("lastObservedTime".into(), "0001-01-01T00:00:00.000000Z".into());
+    }
 }
 
 fn to_stored(event: &mut Value) {

@@ -297,6 +297,11 @@ impl Kind {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// The group under which wrong fields are reported: the one in which the objects are kept.
+    pub fn reported_group(&self) -> &'static str {
+        if self.view.is_some() { "" } else { self.group }
+    }
+
     pub fn is_namespaced(&self) -> bool {
         self.scope == Scope::Namespaced
     }
@@ -313,8 +318,20 @@ fn validate_update<K: DeserializeOwned + 'static>(update: fn(&K, &K) -> ErrorLis
     })
 }
 
+/// The typed object. Go reads null as absent; the types here do so only where a field is optional, so others are read once more.
 fn typed<K: DeserializeOwned>(value: &Value) -> Result<K, String> {
-    K::deserialize(value).map_err(|error| error.to_string())
+    K::deserialize(value).or_else(|_| K::deserialize(without_nulls(value))).map_err(|error| error.to_string())
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(name, value)| (name.clone(), without_nulls(value))).collect::<serde_json::Map<_, _>>().into()
+        }
+        Value::Array(items) => items.iter().map(without_nulls).collect(),
+        other => other.clone(),
+    }
 }
 
 impl std::fmt::Debug for Kind {

@@ -13,6 +13,9 @@ use super::{ErrorList, NameForm, Path};
 const NAME_LENGTH: usize = 128;
 const NOTE_LENGTH: usize = 1024;
 
+/// The first second of the year 1: a time that was not set, in Go.
+const ZERO_TIME: i64 = -62_135_596_800;
+
 /// The parts that are judged in both versions.
 struct Parts<'a> {
     namespace: &'a str,
@@ -137,7 +140,7 @@ fn series(event: &EventView, errors: &mut ErrorList) {
     if series.count < 2 {
         errors.invalid(&path.child("count"), "", "should be at least 2");
     }
-    if series.last_observed_time.0 == jiff::Timestamp::UNIX_EPOCH || series.last_observed_time.0 == jiff::Timestamp::MIN {
+    if series.last_observed_time.0.as_second() == ZERO_TIME {
         errors.required(&path.child("lastObservedTime"), "");
     }
 }

@@ -196,9 +196,11 @@ fn traffic(spec: &ServiceSpec, kind: &str, path: &Path, errors: &mut ErrorList) 
     } else if let Some(why) = port_number(health).filter(|_| health != 0) {
         errors.invalid(&at, health, why);
     }
-    if kind != "ExternalName" {
-        required_one_of(spec.internal_traffic_policy.as_deref(), &["Cluster", "Local"], &path.child("internalTrafficPolicy"), errors);
+    let (internal, at) = (spec.internal_traffic_policy.as_deref(), path.child("internalTrafficPolicy"));
+    if internal.is_none() && matches!(kind, "ClusterIP" | "NodePort" | "LoadBalancer") {
+        errors.required(&at, "");
     }
+    one_of(internal, &["Cluster", "Local"], &at, errors);
     let distributions = ["PreferClose", "PreferSameNode", "PreferSameZone"];
     one_of(spec.traffic_distribution.as_deref(), &distributions, &path.child("trafficDistribution"), errors);
 }

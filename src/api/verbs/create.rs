@@ -78,7 +78,7 @@ impl Api {
         schema::finish(&kind.schema, draft);
         let errors = (kind.validate)(draft);
         if !errors.is_empty() {
-            return Err(Status::invalid(kind.group, kind.kind, &name, &errors));
+            return Err(Status::invalid(kind.reported_group(), kind.kind, &name, &errors));
         }
         for warning in (kind.warnings)(draft, None) {
             call.warn(warning);

@@ -135,7 +135,7 @@ impl Api {
         let mut errors = metadata::immutable(new, old);
         errors.extend(judge(new, old));
         if !errors.is_empty() {
-            return Err(Status::invalid(kind.group, kind.kind, name, &errors));
+            return Err(Status::invalid(kind.reported_group(), kind.kind, name, &errors));
         }
         for warning in (kind.warnings)(new, Some(old)) {
             call.warn(warning);
@@ -257,7 +257,7 @@ fn pinned(target: &Target, body: &mut Value) -> Result<Option<Revision>, Status>
     if revision.is_none() && kind.traits.conditional_update {
         let mut errors = ErrorList::default();
         errors.push(FieldErrorKind::Invalid, "metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update");
-        return Err(Status::invalid(kind.group, kind.kind, &target.name, &errors));
+        return Err(Status::invalid(kind.reported_group(), kind.kind, &target.name, &errors));
     }
     Ok(revision)
 }

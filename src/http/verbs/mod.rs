@@ -27,9 +27,17 @@ enum Place {
     Bindings(String),
 }
 
-/// Answers a request for a resource.
+/// Answers a request for a resource; also that it should no longer be used, if that is so.
 pub async fn dispatch(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse, Status> {
     let Some(resource) = exchange.info.resource.clone() else { return Ok(response::nowhere()) };
+    let kind = exchange.front.registry().resource(&resource.group, &resource.version, &resource.plural);
+    let Some(deprecation) = kind.and_then(|kind| kind.deprecation) else { return serve(exchange, resource, payload).await };
+    let mut answer = serve(exchange, resource, payload).await.unwrap_or_else(|status| response::failure(&status));
+    response::warn_first(&mut answer, deprecation);
+    Ok(answer)
+}
+
+async fn serve(exchange: Exchange, resource: Resource, payload: web::Payload) -> Result<HttpResponse, Status> {
     let registry = exchange.front.registry();
     let collection = matches!(exchange.info.verb.as_str(), "list" | "watch" | "deletecollection");
     let Some(place) = locate(registry, &resource, collection) else {

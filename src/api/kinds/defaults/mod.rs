@@ -25,6 +25,8 @@ pub(super) trait Complete {
     fn absent(&mut self, field: &str, value: impl Into<Value>);
     /// Sets a field that is absent, null or of Go's zero value (`""` or 0).
     fn empty(&mut self, field: &str, value: impl Into<Value>);
+    /// The object under some fields, made if it is absent: a struct that Go always has.
+    fn always(&mut self, fields: &[&str]) -> Option<&mut Value>;
     /// The object at a pointer, if there is one.
     fn part(&mut self, pointer: &str) -> Option<&mut Value>;
     /// The object in a field, made if it is absent.
@@ -48,6 +50,15 @@ impl Complete for Value {
         {
             object.insert(field.to_owned(), value.into());
         }
+    }
+
+    fn always(&mut self, fields: &[&str]) -> Option<&mut Value> {
+        let mut part = self;
+        for field in fields {
+            part.absent(field, Map::new());
+            part = part.get_mut(*field)?;
+        }
+        part.is_object().then_some(part)
     }
 
     fn part(&mut self, pointer: &str) -> Option<&mut Value> {

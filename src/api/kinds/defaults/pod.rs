@@ -8,7 +8,7 @@ use super::{Complete, map_at};
 use crate::api::kinds::fields::Fields;
 
 pub fn pod(pod: &mut Value) {
-    if let Some(spec) = pod.part("/spec") {
+    if let Some(spec) = pod.always(&["spec"]) {
         pod_spec(spec);
         spec.absent("enableServiceLinks", true);
     }
@@ -24,16 +24,16 @@ pub fn pod(pod: &mut Value) {
 }
 
 pub fn pod_template(template: &mut Value) {
-    if let Some(spec) = template.part("/template/spec") {
+    if let Some(spec) = template.always(&["template", "spec"]) {
         pod_spec(spec);
     }
 }
 
 /// The labels of the template become the selector's and the controller's own where these have none.
 pub fn replication_controller(controller: &mut Value) {
-    if let Some(spec) = controller.part("/spec") {
+    if let Some(spec) = controller.always(&["spec"]) {
         spec.absent("replicas", 1);
-        if let Some(template) = spec.part("/template/spec") {
+        if let Some(template) = spec.part("/template").and_then(|template| template.always(&["spec"])) {
             pod_spec(template);
         }
     }

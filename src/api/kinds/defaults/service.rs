@@ -9,7 +9,7 @@ use crate::api::kinds::fields::Fields;
 const AFFINITY_SECONDS: i32 = 10_800;
 
 pub fn service(service: &mut Value) {
-    let Some(spec) = service.part("/spec") else { return };
+    let Some(spec) = service.always(&["spec"]) else { return };
     spec.empty("sessionAffinity", "None");
     match spec.text("/sessionAffinity") {
         "None" => {

@@ -6,7 +6,7 @@ use super::Complete;
 use super::volume::source;
 
 pub fn persistent_volume(volume: &mut Value) {
-    if let Some(spec) = volume.part("/spec") {
+    if let Some(spec) = volume.always(&["spec"]) {
         spec.empty("persistentVolumeReclaimPolicy", "Retain");
         spec.absent("volumeMode", "Filesystem");
         source(spec);
@@ -14,7 +14,7 @@ pub fn persistent_volume(volume: &mut Value) {
 }
 
 pub fn persistent_volume_claim(claim: &mut Value) {
-    if let Some(spec) = claim.part("/spec") {
+    if let Some(spec) = claim.always(&["spec"]) {
         claim_spec(spec);
     }
 }
