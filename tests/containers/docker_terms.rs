@@ -1,5 +1,6 @@
 //! What is promised of Docker beyond the contract.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::TryStreamExt;
@@ -8,6 +9,7 @@ use kabuki::runtime::containers::{
     AttachOptions, ContainerFilter, ContainerId, ContainerRuntime, ContainerSpec, Dns, Error, ExecOptions, Labels, LogLimits, LogOptions,
     Namespaces, PidNamespace, SandboxSpec, Session, TerminalSize,
 };
+use kabuki::runtime::network::{Cidr, PodNetwork, RoutedNetwork};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 
@@ -104,7 +106,7 @@ fn containers_share_what_their_sandbox_has() {
 #[test]
 fn who_comes_later_finds_what_is_there_and_nothing_of_others() {
     on_cluster(|cluster, docker| async move {
-        let first = Stage::set(std::sync::Arc::new(docker), IMAGE, "").await;
+        let first = Stage::set(Arc::new(docker), IMAGE, "").await;
         let id = first.start(&first.spec("main", &["sleep", "1000"])).await;
         let before = first.runtime.container_status(&id).await.unwrap();
 
@@ -126,7 +128,7 @@ fn who_comes_later_finds_what_is_there_and_nothing_of_others() {
 #[test]
 fn a_removed_sandbox_leaves_no_control_group() {
     on_cluster(|cluster, docker| async move {
-        let stage = Stage::set(std::sync::Arc::new(docker), IMAGE, "").await;
+        let stage = Stage::set(Arc::new(docker), IMAGE, "").await;
         let root = format!("kabuki-test-{}", std::process::id());
         let groups = || {
             let found =
@@ -169,6 +171,34 @@ fn a_command_that_takes_too_long_is_killed() {
         assert_eq!(late, Err(Error::Timeout(Duration::from_millis(200))));
         // The engine has reaped it, or is about to.
         assert_eq!(output(&stage, &id, &["sh", "-c", "while ps | grep -q '[s]leep 777'; do sleep 0.01; done"]).await, "");
+    });
+}
+
+#[test]
+fn a_sandbox_may_have_a_network_that_kabuki_makes() {
+    if !RoutedNetwork::is_permitted() {
+        eprintln!("skipped: the pod network needs root");
+        return;
+    }
+    on_cluster(|cluster, _| async move {
+        let range: Cidr = "198.19.1.0/24".parse().unwrap();
+        let network = || async { Some(Arc::new(RoutedNetwork::open(&cluster, vec![range]).await.unwrap()) as Arc<dyn PodNetwork>) };
+        let docker = Docker::connect(DockerOptions { network: network().await, ..options(&cluster) }).await.unwrap();
+        docker.set_pod_range(range).await.unwrap();
+        let stage = Stage::set(Arc::new(docker), IMAGE, "").await;
+        let ip = stage.runtime.sandbox_status(&stage.sandbox).await.unwrap().ip.unwrap();
+        assert_eq!(ip.to_string(), "198.19.1.2");
+        let id = stage.start(&stage.spec("main", &["nc", "-ll", "-p", "7000", "-e", "cat"])).await;
+        output(&stage, &id, &["sh", "-c", "until netstat -ltn | grep -q :7000; do sleep 0.05; done"]).await;
+        let mut stream = tokio::net::TcpStream::connect((ip, 7000)).await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.read_exact(&mut [0; 5]).await.unwrap();
+
+        // Another process finds it as it is.
+        let docker = Docker::connect(DockerOptions { network: network().await, ..options(&cluster) }).await.unwrap();
+        assert_eq!(docker.sandbox_status(&stage.sandbox).await.unwrap().ip, Some(ip));
+        docker.remove_sandbox(&stage.sandbox).await.unwrap();
+        RoutedNetwork::remove_everything(&cluster).await.unwrap();
     });
 }
 

@@ -2,10 +2,14 @@
 
 mod address_pool;
 mod cidr;
+mod links;
 mod namespace;
 mod pod_network;
+mod routed;
+mod rules;
 
 pub use address_pool::AddressPool;
 pub use cidr::{Cidr, InvalidCidr};
 pub use namespace::NetworkNamespace;
 pub use pod_network::{NetworkError, PodNetwork};
+pub use routed::RoutedNetwork;

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 
 use nix::sched::{CloneFlags, setns};
 use tokio::sync::oneshot;
@@ -24,5 +25,11 @@ impl NetworkNamespace {
             let _ = sender.send(result);
         })?;
         receiver.await.unwrap_or_else(|_| Err(io::Error::other("the work in the network namespace panicked")))
+    }
+}
+
+impl AsRawFd for NetworkNamespace {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }

@@ -14,12 +14,6 @@ pub enum NetworkError {
     Failed { doing: &'static str, reason: String },
 }
 
-impl NetworkError {
-    pub fn while_doing(doing: &'static str) -> impl FnOnce(&dyn std::error::Error) -> Self {
-        move |error| Self::Failed { doing, reason: error.to_string() }
-    }
-}
-
 /// Who gives sandboxes their network. What it gave stays when this process ends, and is known again to the next.
 #[async_trait]
 pub trait PodNetwork: Send + Sync + 'static {
