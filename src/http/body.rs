@@ -10,11 +10,9 @@ use serde_json::Value;
 use super::negotiation::Format;
 use super::options;
 use crate::api::client::{DeleteOptions, Propagation};
-use crate::api::kinds::{Kind, Subresource};
 use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::api::validation::ErrorList;
-use crate::api::verbs::Call;
 use crate::api::yaml;
 
 /// The largest body, in bytes; upstream's limit.
@@ -51,6 +49,14 @@ pub fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
+/// The body with its format.
+pub fn decodable(bytes: &[u8], format: Format) -> schema::Body<'_> {
+    match format {
+        Format::Json => schema::Body::Json(bytes),
+        Format::Yaml => schema::Body::Yaml(bytes),
+    }
+}
+
 /// The format of a body that holds an object.
 ///
 /// # Errors
@@ -65,30 +71,6 @@ pub fn format(headers: &HeaderMap) -> Result<Format, Status> {
             "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
-}
-
-/// A body that holds an object, or what is written by a subresource. What is doubtful about it becomes a warning of the call, or an error
-/// if the call is strict.
-pub fn object(bytes: &[u8], format: Format, target: schema::Target<'_>, call: &Call) -> Result<Value, Status> {
-    let body = match format {
-        Format::Json => schema::Body::Json(bytes),
-        Format::Yaml => schema::Body::Yaml(bytes),
-    };
-    let decoded = schema::decode(target, body, call.options.field_validation)?;
-    decoded.warnings.into_iter().for_each(|warning| call.warn(warning));
-    Ok(decoded.value)
-}
-
-/// The type that is written to a kind, or by one of its subresources.
-pub fn written(kind: &Kind, subresource: Option<Subresource>) -> schema::Target<'_> {
-    let (schema, group, kind) = match subresource {
-        Some(Subresource::Binding) => ("core.v1.Binding", "", "Binding"),
-        Some(Subresource::Eviction) => ("policy.v1.Eviction", "policy", "Eviction"),
-        Some(Subresource::Scale) => ("autoscaling.v1.Scale", "autoscaling", "Scale"),
-        Some(Subresource::Token) => ("authentication.v1.TokenRequest", "authentication.k8s.io", "TokenRequest"),
-        _ => return kind.into(),
-    };
-    schema::Target { schema, group, version: "v1", kind }
 }
 
 /// A patch that is written in JSON.

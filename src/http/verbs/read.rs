@@ -1,4 +1,4 @@
-//! GET of one object.
+//! GET of one object, or of a subresource that shows one.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -12,6 +12,6 @@ use crate::http::negotiation::Offer;
 pub async fn get(exchange: &Exchange, target: &Target) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(Offer::Objects { streams: false })?;
     parse_revision(exchange.query.text("resourceVersion")).map_err(|why| Status::new(500, Reason::Unknown, why))?;
-    let object = exchange.front.api.get(&target.kind, &target.namespace, &target.name).await?;
+    let object = exchange.front.api.get_subresource(target).await?;
     shape::object(exchange, representation, StatusCode::OK, &target.kind, &object)
 }

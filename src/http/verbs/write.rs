@@ -19,7 +19,7 @@ pub async fn create(exchange: &Exchange, kind: &KindRef, namespace: &str, payloa
     let representation = exchange.negotiate(OBJECT)?;
     let (bytes, format) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
-    let object = body::object(&bytes, format, body::written(kind, None), &call)?;
+    let object = call.decode((&**kind).into(), body::decodable(&bytes, format))?;
     let created = exchange.front.api.create(&call, kind, namespace, object).await?;
     answer(exchange, representation, StatusCode::CREATED, kind, &created, &call)
 }
@@ -28,7 +28,7 @@ pub async fn update(exchange: &Exchange, target: &Target, payload: web::Payload)
     let representation = exchange.negotiate(OBJECT)?;
     let (bytes, format) = read_body(exchange, payload).await?;
     let call = call(exchange, "UpdateOptions")?;
-    let object = body::object(&bytes, format, body::written(&target.kind, target.subresource), &call)?;
+    let object = call.decode(target.body(), body::decodable(&bytes, format))?;
     let updated = exchange.front.api.update(&call, target, object).await?;
     let code = if updated.created { StatusCode::CREATED } else { StatusCode::OK };
     answer(exchange, representation, code, &target.kind, &updated.object, &call)
@@ -57,7 +57,7 @@ pub async fn create_subresource(exchange: &Exchange, target: &Target, payload: w
     let representation = exchange.negotiate(OBJECT)?;
     let (bytes, format) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
-    let order = body::object(&bytes, format, body::written(&target.kind, target.subresource), &call)?;
+    let order = call.decode(target.body(), body::decodable(&bytes, format))?;
     order_answer(exchange, representation, target, order, &call).await
 }
 
@@ -67,9 +67,9 @@ pub async fn bind(exchange: &Exchange, namespace: &str, payload: web::Payload) -
     let (bytes, format) = read_body(exchange, payload).await?;
     let kind = Registry::built_in().resource("", "v1", "pods").ok_or_else(Status::no_such_resource)?;
     let call = call(exchange, "CreateOptions")?;
-    let binding = body::object(&bytes, format, body::written(kind, Some(Subresource::Binding)), &call)?;
-    let pod = binding.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let target = Target::new(kind, namespace, pod).subresource(Subresource::Binding);
+    let mut target = Target::new(kind, namespace, "").subresource(Subresource::Binding);
+    let binding = call.decode(target.body(), body::decodable(&bytes, format))?;
+    target.name = binding.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     order_answer(exchange, representation, &target, binding, &call).await
 }
 
