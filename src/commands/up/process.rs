@@ -43,7 +43,10 @@ impl Process {
         let entropy = Entropy::from_system();
         let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")));
         let store = store(options.store, directory, &root)?;
-        let identity = Identity::open(directory, &[options.listen.ip().to_string()])?;
+        // The service `kubernetes` has the first address of the range.
+        let names = [Some(options.listen.ip()), options.service_cidr.nth(1)];
+        let names: Vec<String> = names.into_iter().flatten().map(|address| address.to_string()).collect();
+        let identity = Identity::open(directory, &names)?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
         let settings = Settings { ranges, tokens: Some(identity.tokens.clone()) };
         let api = Api::new(store.clone(), entropy.split("api"), settings);
