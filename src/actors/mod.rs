@@ -7,4 +7,5 @@ pub mod events;
 pub mod informer;
 pub mod kubelet;
 pub mod leader;
+pub mod proxy;
 pub mod scheduler;

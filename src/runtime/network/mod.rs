@@ -7,9 +7,11 @@ mod namespace;
 mod pod_network;
 mod routed;
 mod rules;
+mod service_network;
 
 pub use address_pool::AddressPool;
 pub use cidr::{Cidr, InvalidCidr};
 pub use namespace::NetworkNamespace;
 pub use pod_network::{NetworkError, PodNetwork};
 pub use routed::RoutedNetwork;
+pub use service_network::{NodeOnly, Place, Protocol, ServiceNetwork, unspecified};
