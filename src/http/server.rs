@@ -43,49 +43,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to listen and to answer. Must be called within an actix system.
+    /// Takes an address; who connects waits until [`Server::start`]. Port 0 is any that is free.
     ///
     /// # Errors
     /// The address is in use or not this machine's.
-    pub fn start(address: SocketAddr, identity: &Identity, front: Front) -> Result<Self, ServerError> {
-        let failed = |source| ServerError::Listen { address, source };
-        let listener = listen(address).map_err(failed)?;
-        let local_addr = listener.local_addr().map_err(failed)?;
-        let front = web::Data::new(front);
-        let shared = front.clone();
-        let server = HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(answer)))
-            .workers(WORKERS)
-            .max_connection_rate(HANDSHAKES)
-            .h1_allow_half_closed(false)
-            .shutdown_timeout(GRACE_SECONDS)
-            .disable_signals()
-            .on_connect(remember_peer)
-            .listen_rustls_0_23(listener, tls(identity)?)
-            .map_err(failed)?
-            .run();
-        let handle = server.handle();
-        actix_web::rt::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
-        Ok(Self { local_addr, handle, front })
-    }
-
-    /// Stops listening, ends what would not end by itself, and waits for the requests that are being answered.
-    pub async fn stop(&self) {
-        self.front.shutdown.begin();
-        self.handle.stop(true).await;
-    }
-}
-
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-/// TLS with the cluster's certificate; clients may show one that the cluster's authority has signed.
+    pub /// TLS with the cluster's certificate; clients may show one that the cluster's authority has signed.
 fn tls(identity: &Identity) -> Result<ServerConfig, ServerError> {
     let failed = |error: &dyn std::fmt::Display| ServerError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());

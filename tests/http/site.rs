@@ -54,7 +54,7 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
         };
-        let server = Server::start(SocketAddr::from(([127, 0, 0, 1], 0)), &identity, front).unwrap();
+        let server = Server::start(Server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap(), &identity, front).unwrap();
         let site = Arc::new(Site { identity, server, nodes, directory });
         site.admin().post("/api/v1/namespaces", r#"{"metadata": {"name": "n"}}"#).await;
         test(site.clone()).await;

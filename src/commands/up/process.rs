@@ -43,14 +43,16 @@ impl Process {
         let entropy = Entropy::from_system();
         let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")));
         let store = store(options.store, directory, &root)?;
+        let listener = Server::listen(options.listen)?;
+        let address = listener.local_addr()?;
         // The service `kubernetes` has the first address of the range.
-        let names = [Some(options.listen.ip()), options.service_cidr.nth(1)];
+        let names = [Some(address.ip()), options.service_cidr.nth(1)];
         let names: Vec<String> = names.into_iter().flatten().map(|address| address.to_string()).collect();
         let identity = Identity::open(directory, &names)?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
         let settings = Settings { ranges, tokens: Some(identity.tokens.clone()) };
         let api = Api::new(store.clone(), entropy.split("api"), settings);
-        bootstrap(&api, options.listen).await?;
+        bootstrap(&api, address).await?;
         // What happened before anybody could watch is nobody's history.
         store.compact();
         let nodes = NodeDirectory::default();
@@ -69,7 +71,7 @@ impl Process {
             shutdown: Shutdown::new(),
             api,
         };
-        let server = Server::start(options.listen, &identity, front)?;
+        let server = Server::start(listener, &identity, front)?;
         let kubeconfig = directory.join("kubeconfig");
         identity.kubeconfig(&format!("https://{}", server.local_addr)).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
