@@ -47,7 +47,48 @@ impl Server {
     ///
     /// # Errors
     /// The address is in use or not this machine's.
-    pub /// TLS with the cluster's certificate; clients may show one that the cluster's authority has signed.
+    pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+        let listening = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        listening.map_err(|source| ServerError::Listen { address, source })
+    }
+
+    /// Begins to answer. Must be called within an actix system.
+    ///
+    /// # Errors
+    /// The identity cannot be used for TLS.
+    pub fn start(listener: TcpListener, identity: &Identity, front: Front) -> Result<Self, ServerError> {
+        let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+        let local_addr = listener.local_addr().map_err(|source| ServerError::Listen { address: unspecified, source })?;
+        let failed = |source| ServerError::Listen { address: local_addr, source };
+        let front = web::Data::new(front);
+        let shared = front.clone();
+        let server = HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(answer)))
+            .workers(WORKERS)
+            .max_connection_rate(HANDSHAKES)
+            .h1_allow_half_closed(false)
+            .shutdown_timeout(GRACE_SECONDS)
+            .disable_signals()
+            .on_connect(remember_peer)
+            .listen_rustls_0_23(listener, tls(identity)?)
+            .map_err(failed)?
+            .run();
+        let handle = server.handle();
+        actix_web::rt::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+        });
+        Ok(Self { local_addr, handle, front })
+    }
+
+    /// Stops listening, ends what would not end by itself, and waits for the requests that are being answered.
+    pub async fn stop(&self) {
+        self.front.shutdown.begin();
+        self.handle.stop(true).await;
+    }
+}
+
+/// TLS with the cluster's certificate; clients may show one that the cluster's authority has signed.
 fn tls(identity: &Identity) -> Result<ServerConfig, ServerError> {
     let failed = |error: &dyn std::fmt::Display| ServerError::Tls(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
