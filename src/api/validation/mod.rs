@@ -12,7 +12,7 @@ mod label_selector;
 pub mod limits;
 mod node_selector;
 mod numbers;
-mod object_meta;
+pub mod object_meta;
 mod path;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;

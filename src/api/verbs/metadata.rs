@@ -1,12 +1,15 @@
 //! What only the server decides on in an object's metadata, and where an object says it belongs.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Api, Target};
 use crate::api::kinds::Kind;
 use crate::api::status::Status;
-use crate::api::validation::{ErrorList, FieldErrorKind};
+use crate::api::validation::object_meta::{NameForm, object_meta, object_meta_update};
+use crate::api::validation::{ErrorList, FieldErrorKind, Path};
 use crate::runtime::clock;
 
 /// The most of a `generateName` that is used; with the suffix it stays within the 63 characters of a label.
@@ -117,15 +120,29 @@ pub(super) fn carry_over(new: &mut Value, old: &Value) {
     }
 }
 
-/// What of the metadata an update cannot change. Upstream's registry and the kind's own rules both say so, hence each twice.
+/// What is wrong with an update's metadata, as upstream's registry finds it before the kind's own rules are asked.
+pub(super) fn judge(namespaced: bool, new: &Value, old: &Value) -> ErrorList {
+    let typed = |object: &Value| ObjectMeta::deserialize(&object["metadata"]).map_err(|error| error.to_string());
+    let (meta, before) = match (typed(new), typed(old)) {
+        (Ok(meta), Ok(before)) => (meta, before),
+        (Err(why), _) | (_, Err(why)) => return why.into(),
+    };
+    let path = Path::new("metadata");
+    let mut errors = object_meta(&meta, namespaced, NameForm::Subdomain, &path);
+    // The name is as it was: its form is not in question.
+    errors.0.retain(|error| error.field != "metadata.name" && error.field != "metadata.generateName");
+    errors.extend(immutable(new, old));
+    errors.extend(object_meta_update(&meta, &before, &path));
+    errors
+}
+
+/// What of the metadata an update cannot change.
 pub(super) fn immutable(new: &Value, old: &Value) -> ErrorList {
     let mut errors = ErrorList::default();
     for field in ["uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
         let (new, old) = (&new["metadata"][field], &old["metadata"][field]);
         if new != old {
-            for _ in 0..2 {
-                errors.push(FieldErrorKind::Invalid, format!("metadata.{field}"), format!("Invalid value: {new}: field is immutable"));
-            }
+            errors.push(FieldErrorKind::Invalid, format!("metadata.{field}"), format!("Invalid value: {new}: field is immutable"));
         }
     }
     errors

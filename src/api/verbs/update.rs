@@ -132,7 +132,8 @@ impl Api {
             metadata(new).insert("generation".into(), generation.into());
         }
         let judge = subresource.and_then(|subresource| kind.subresource_updates.get(&subresource)).unwrap_or(&kind.validate_update);
-        let mut errors = metadata::immutable(new, old);
+        let mut errors = metadata::judge(kind.is_namespaced(), new, old);
+        errors.extend(metadata::immutable(new, old));
         errors.extend(judge(new, old));
         if !errors.is_empty() {
             return Err(Status::invalid(kind.reported_group(), kind.kind, name, &errors));
