@@ -227,3 +227,71 @@ fn user(security: &Security) -> Option<String> {
         (user, Some(group)) => Some(format!("{}:{group}", user.unwrap_or_else(|| "0".to_owned()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ground() -> Ground {
+        Ground { systemd_cgroups: false, may_protect_from_oom: true, network: "none".to_owned() }
+    }
+
+    fn host_config(spec: &ContainerSpec, ground: &Ground) -> HostConfig {
+        let made = container(spec, &SandboxId("s".into()), None, Namespaces::default(), HashMap::new(), ground);
+        made.unwrap().host_config.unwrap()
+    }
+
+    #[test]
+    fn resources_become_the_kernels_numbers() {
+        let cases = [
+            (0, None, (2, None)),
+            (250, Some(500), (256, Some(50_000))),
+            (1000, Some(1), (1024, Some(1_000))),
+            (u64::MAX, Some(2000), (262_144, Some(200_000))),
+        ];
+        for (cpu_request_millis, cpu_limit_millis, expected) in cases {
+            let resources = Resources { cpu_request_millis, cpu_limit_millis, ..Default::default() };
+            let made = host_config(&ContainerSpec { resources, ..Default::default() }, &ground());
+            assert_eq!((made.cpu_shares.unwrap(), made.cpu_quota), expected, "{cpu_request_millis} {cpu_limit_millis:?}");
+        }
+        let resources = Resources { memory_limit_bytes: Some(1 << 20), oom_score_adj: -997, ..Default::default() };
+        let spec = ContainerSpec { resources, ..Default::default() };
+        let made = host_config(&spec, &ground());
+        assert_eq!((made.memory, made.memory_swap, made.oom_score_adj), (Some(1 << 20), Some(1 << 20), Some(-997)));
+        let bounded = Ground { may_protect_from_oom: false, ..ground() };
+        assert_eq!(host_config(&spec, &bounded).oom_score_adj, Some(0));
+    }
+
+    #[test]
+    fn a_user_and_a_group_are_one_word() {
+        let cases = [
+            (None, None, None),
+            (Some(User::Id(1000)), None, Some("1000")),
+            (Some(User::Name("app".to_owned())), Some(5), Some("app:5")),
+            (None, Some(5), Some("0:5")),
+        ];
+        for (user_of, group, expected) in cases {
+            let security = Security { user: user_of, group, ..Default::default() };
+            assert_eq!(user(&security).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn systemd_names_a_group_after_its_path() {
+        let systemd = Ground { systemd_cgroups: true, ..ground() };
+        assert_eq!(systemd.cgroup_parent("/kubepods/burstable/pod12-34"), "kubepods-burstable-pod12_34.slice");
+        assert_eq!(ground().cgroup_parent("/kubepods/pod1"), "/kubepods/pod1");
+    }
+
+    #[test]
+    fn ports_are_published_only_on_the_engines_network() {
+        let port = PortMapping { protocol: Protocol::Udp, container_port: 53, host_port: 5353, host_ip: None };
+        let spec = SandboxSpec { ports: vec![port], ..Default::default() };
+        let published = |network: &str| {
+            let ground = Ground { network: network.to_owned(), ..ground() };
+            sandbox(&spec, HashMap::new(), "pause", &ground).exposed_ports.unwrap()
+        };
+        assert_eq!(published("bridge"), ["53/udp"]);
+        assert!(published("none").is_empty());
+    }
+}
