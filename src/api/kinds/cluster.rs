@@ -40,7 +40,6 @@ pub fn node() -> Kind {
         ])
         .defaults(defaults::node)
         .traits(Traits { status_on_create: true, ..Traits::default() })
-        .prepare(|_| {}, strategy::node_update)
         .validate(judge::node, judge::node_update)
 }
 

@@ -30,7 +30,8 @@ pub fn config_map(map: &ConfigMap) -> ErrorList {
         length += value.0.len();
     }
     if length > DATA_LENGTH {
-        errors.too_long(&Path::new(""), DATA_LENGTH);
+        // Upstream reports it on a field without a name.
+        errors.too_long(&Path::ROOT.key(""), DATA_LENGTH);
     }
     errors
 }

@@ -20,8 +20,16 @@ pub fn namespace(namespace: &mut Value) {
     }
 }
 
-/// What a node has, pods may use, until its kubelet says otherwise.
+/// What a node has, pods may use, until its kubelet says otherwise. Its one range of old is the first of many.
 pub fn node(node: &mut Value) {
+    if let Some(spec) = node.part("/spec") {
+        let (one, first) = (spec.text("/podCIDR").to_owned(), spec.text("/podCIDRs/0").to_owned());
+        match (one.is_empty(), first.is_empty()) {
+            (true, false) => spec["podCIDR"] = first.into(),
+            (false, _) if one != first => spec["podCIDRs"] = vec![one].into(),
+            _ => {}
+        }
+    }
     if let Some(capacity) = node.pointer("/status/capacity").cloned()
         && let Some(status) = node.part("/status")
     {
@@ -74,6 +82,18 @@ mod tests {
         assert_eq!(range["spec"]["limits"][0]["default"], json!({"cpu": "500m", "memory": "1Gi"}));
         assert_eq!(range["spec"]["limits"][0]["defaultRequest"], json!({"cpu": "500m", "memory": "1Gi", "x": "1"}));
         assert_eq!(range["spec"]["limits"][1], json!({"type": "Pod", "max": {"cpu": "2"}}));
+    }
+
+    #[test]
+    fn a_nodes_one_range_and_its_many_agree() {
+        for (given, expected) in [
+            (json!({"podCIDRs": ["a", "b"]}), json!({"podCIDR": "a", "podCIDRs": ["a", "b"]})),
+            (json!({"podCIDR": "a", "podCIDRs": ["b"]}), json!({"podCIDR": "a", "podCIDRs": ["a"]})),
+        ] {
+            let mut object = json!({ "spec": given });
+            node(&mut object);
+            assert_eq!(object["spec"], expected);
+        }
     }
 
     #[test]

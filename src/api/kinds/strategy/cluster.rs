@@ -1,6 +1,6 @@
-//! Namespaces, nodes and leases.
+//! Namespaces and leases.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{put, restore};
 use crate::api::kinds::Subresource;
@@ -24,14 +24,6 @@ pub fn namespace_update(namespace: &mut Value, old: &Value, subresource: Option<
         None => restore(namespace, old, "spec"),
         Some(Subresource::Finalize) => restore(namespace, old, "status"),
         _ => {}
-    }
-}
-
-/// The one range of old is the first of many.
-pub fn node_update(node: &mut Value, _old: &Value, _subresource: Option<Subresource>) {
-    let range = node.text("/spec/podCIDR").to_owned();
-    if !range.is_empty() && node.text("/spec/podCIDRs/0") != range {
-        put(node, "spec", "podCIDRs", json!([range]));
     }
 }
 
