@@ -188,3 +188,13 @@ fn a_limit_range_completes_containers_and_refuses_what_is_out_of_bounds() {
         );
     });
 }
+
+#[test]
+fn a_pods_overhead_is_its_runtime_classes() {
+    world(async |world| {
+        let made_up = pod(&world, json!({"overhead": {"cpu": "1"}})).await.unwrap_err();
+        assert!(made_up.ends_with("pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"), "{made_up}");
+        let unknown = pod(&world, json!({"runtimeClassName": "fast"})).await.unwrap_err();
+        assert!(unknown.ends_with("pod rejected: RuntimeClass \"fast\" not found"), "{unknown}");
+    });
+}

@@ -6,6 +6,7 @@ mod limit_ranger;
 mod namespace_lifecycle;
 mod priority;
 mod resource_quota;
+mod runtime_class;
 mod service_account;
 mod storage_protection;
 mod taint_new_nodes;
@@ -68,13 +69,14 @@ impl Request<'_> {
 type Mutate = fn(&Request, &mut Value) -> Result<(), Status>;
 type Judge = fn(&Request, Option<&Value>) -> Result<(), Status>;
 
-const MUTATING: [Mutate; 6] = [
+const MUTATING: [Mutate; 7] = [
     limit_ranger::admit,
     service_account::admit,
     taint_new_nodes::admit,
     priority::admit,
     default_toleration_seconds::admit,
     storage_protection::admit,
+    runtime_class::admit,
 ];
 
 const VALIDATING: [Judge; 2] = [limit_ranger::judge, priority::judge];

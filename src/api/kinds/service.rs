@@ -3,6 +3,7 @@
 use k8s_openapi::api::{core::v1, discovery};
 
 use super::cells::service as cells;
+use super::strategy;
 use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable, service_type};
 use crate::api::validation::{endpoints as ends, service as judge};
 
@@ -50,6 +51,7 @@ pub fn endpoint_slice() -> Kind {
             age(),
         ])
         .defaults(defaults::endpoint_slice)
+        .prepare(|_| {}, strategy::endpoint_slice_update)
         .validate(ends::endpoint_slice, ends::endpoint_slice_update)
         .warnings(ends::endpoint_slice_warnings)
 }

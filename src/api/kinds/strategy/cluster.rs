@@ -1,4 +1,4 @@
-//! Namespaces and leases.
+//! Namespaces, endpoint slices and leases.
 
 use serde_json::Value;
 
@@ -24,6 +24,13 @@ pub fn namespace_update(namespace: &mut Value, old: &Value, subresource: Option<
         None => restore(namespace, old, "spec"),
         Some(Subresource::Finalize) => restore(namespace, old, "status"),
         _ => {}
+    }
+}
+
+/// A slice's labels say whose it is: a change of them counts as a change of the slice.
+pub fn endpoint_slice_update(slice: &mut Value, old: &Value, _subresource: Option<Subresource>) {
+    if slice.pointer("/metadata/labels") != old.pointer("/metadata/labels") {
+        put(slice, "metadata", "generation", old.integer("/metadata/generation") + 1);
     }
 }
 

@@ -6,7 +6,7 @@ mod cluster;
 mod pod;
 mod storage;
 
-pub use cluster::{lease, lease_update, namespace, namespace_update};
+pub use cluster::{endpoint_slice_update, lease, lease_update, namespace, namespace_update};
 pub use pod::{pod, pod_update};
 pub use storage::{persistent_volume, persistent_volume_claim, persistent_volume_update};
 
