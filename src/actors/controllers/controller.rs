@@ -27,6 +27,10 @@ pub trait Reconciler: Sized + Unpin + 'static {
     /// How many keys are worked on at once.
     const WORKERS: usize = 5;
 
+    /// How long a key rests after it was reconciled: what wakes it meanwhile is dealt with at one go. For keys that many objects wake
+    /// and that cost as much as there are objects, so that a flood of them costs no more than its duration.
+    const PACE: Duration = Duration::ZERO;
+
     /// What wakes it.
     fn watches(&self) -> Vec<Watch<Self>>;
 
@@ -93,7 +97,7 @@ impl<R: Reconciler> Actor for Controller<R> {
         let (reconciler, entropy) = self.parts.take().expect("an actor is started once");
         let work = async move {
             let woken = keys_to_wake(&reconciler).await;
-            run(&reconciler, woken, WorkQueue::new(entropy)).await;
+            run(&reconciler, woken, WorkQueue::new(R::PACE, entropy)).await;
         };
         ctx.spawn(work.into_actor(self).map(|(), _, _| ()));
     }
@@ -208,7 +212,7 @@ mod tests {
             let _simulated = clock::simulate(jiff::Timestamp::UNIX_EPOCH);
             let (sender, receiver) = mpsc::unbounded_channel();
             let woken = stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|keys| (keys, receiver)) });
-            let controller = run(slow, woken, WorkQueue::new(Entropy::from_seed(1)));
+            let controller = run(slow, woken, WorkQueue::new(Duration::ZERO, Entropy::from_seed(1)));
             let play = async {
                 script(sender.clone()).await;
                 tokio::time::sleep(Duration::from_secs(until)).await;

@@ -13,6 +13,8 @@ mod tests;
 pub use mirroring::Mirroring;
 pub use slices::EndpointSlices;
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{EndpointSubset, Endpoints as Kind, Pod, Service};
 use serde_json::{Value, json};
 
@@ -75,6 +77,7 @@ impl Endpoints {
 impl Reconciler for Endpoints {
     type Key = ObjectKey;
     const NAME: &'static str = "endpoints";
+    const PACE: Duration = Duration::from_millis(100);
 
     fn watches(&self) -> Vec<Watch<Self>> {
         vec![

@@ -16,6 +16,8 @@ mod queue;
 mod quota;
 mod replication;
 mod start;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};

@@ -18,6 +18,8 @@ pub(super) struct WorkQueue<K> {
     delayed: BTreeSet<(Instant, K)>,
     /// In a row, of the keys whose last try failed.
     failures: BTreeMap<K, u32>,
+    /// Between the end of the work on a key and the next on it.
+    pace: Duration,
     entropy: Entropy,
 }
 
@@ -25,12 +27,20 @@ pub(super) struct WorkQueue<K> {
 enum Place {
     Ready,
     Delayed(Instant),
-    Running { again: bool },
+    Running {
+        again: bool,
+    },
+    /// Worked on a moment ago; it may be ready again from `until` on, and is to be at `next`.
+    Resting {
+        until: Instant,
+        next: Option<Instant>,
+    },
 }
 
 impl<K: Clone + Ord> WorkQueue<K> {
-    pub fn new(entropy: Entropy) -> Self {
-        Self { places: BTreeMap::new(), ready: VecDeque::new(), delayed: BTreeSet::new(), failures: BTreeMap::new(), entropy }
+    pub fn new(pace: Duration, entropy: Entropy) -> Self {
+        let (places, failures) = (BTreeMap::new(), BTreeMap::new());
+        Self { places, ready: VecDeque::new(), delayed: BTreeSet::new(), failures, pace, entropy }
     }
 
     /// The key is to be worked on as soon as possible, also if it was delayed.
@@ -39,6 +49,10 @@ impl<K: Clone + Ord> WorkQueue<K> {
             Some(Place::Ready) => return,
             Some(Place::Running { again }) => {
                 *again = true;
+                return;
+            }
+            Some(Place::Resting { until, next }) => {
+                *next = Some(*until);
                 return;
             }
             Some(Place::Delayed(due)) => _ = self.delayed.remove(&(*due, key.clone())),
@@ -54,8 +68,14 @@ impl<K: Clone + Ord> WorkQueue<K> {
             && *due <= now
         {
             let (_, key) = self.delayed.pop_first().expect("the set has a first");
-            self.places.insert(key.clone(), Place::Ready);
-            self.ready.push_back(key);
+            match self.places.remove(&key) {
+                Some(Place::Resting { next: None, .. }) => {}
+                Some(Place::Resting { next: Some(next), .. }) if next > now => self.delay(key, next),
+                _ => {
+                    self.places.insert(key.clone(), Place::Ready);
+                    self.ready.push_back(key);
+                }
+            }
         }
         let key = self.ready.pop_front()?;
         self.places.insert(key.clone(), Place::Running { again: false });
@@ -65,7 +85,19 @@ impl<K: Clone + Ord> WorkQueue<K> {
     /// The work on a key is done, perhaps until some time has passed.
     pub fn succeeded(&mut self, key: K, again_after: Option<Duration>, now: Instant) {
         self.failures.remove(&key);
-        self.put_back(key, again_after.map(|delay| now + delay));
+        let again = matches!(self.places.remove(&key), Some(Place::Running { again: true }));
+        let next = if again { Some(now) } else { again_after.map(|delay| now + delay) };
+        if self.pace.is_zero() {
+            match next {
+                Some(_) if again => self.add(key),
+                Some(next) => self.delay(key, next),
+                None => {}
+            }
+            return;
+        }
+        let until = now + self.pace;
+        self.places.insert(key.clone(), Place::Resting { until, next });
+        self.delayed.insert((until, key));
     }
 
     /// The work on a key failed; it is tried again after a delay, which is the answer.
@@ -73,7 +105,10 @@ impl<K: Clone + Ord> WorkQueue<K> {
         let failures = self.failures.entry(key.clone()).or_default();
         *failures += 1;
         let delay = BACKOFF.delay(*failures, &mut self.entropy);
-        self.put_back(key, Some(now + delay));
+        match self.places.remove(&key) {
+            Some(Place::Running { again: true }) => self.add(key),
+            _ => self.delay(key, now + delay),
+        }
         delay
     }
 
@@ -82,15 +117,9 @@ impl<K: Clone + Ord> WorkQueue<K> {
         self.delayed.first().map(|(due, _)| *due)
     }
 
-    fn put_back(&mut self, key: K, due: Option<Instant>) {
-        match (self.places.remove(&key), due) {
-            (Some(Place::Running { again: true }), _) => self.add(key),
-            (_, Some(due)) => {
-                self.places.insert(key.clone(), Place::Delayed(due));
-                self.delayed.insert((due, key));
-            }
-            (_, None) => {}
-        }
+    fn delay(&mut self, key: K, due: Instant) {
+        self.places.insert(key.clone(), Place::Delayed(due));
+        self.delayed.insert((due, key));
     }
 }
 
@@ -100,7 +129,7 @@ mod tests {
     use crate::runtime::clock;
 
     fn queue() -> (WorkQueue<&'static str>, Instant) {
-        (WorkQueue::new(Entropy::from_seed(1)), clock::instant())
+        (WorkQueue::new(Duration::ZERO, Entropy::from_seed(1)), clock::instant())
     }
 
     #[test]
@@ -137,6 +166,26 @@ mod tests {
         assert_eq!(queue.take(now + Duration::from_secs(1)), Some("soon"));
         queue.add("late");
         assert_eq!((queue.take(now), queue.next_due()), (Some("late"), None));
+    }
+
+    #[test]
+    fn a_key_that_was_worked_on_rests_before_it_comes_again() {
+        let pace = Duration::from_secs(1);
+        let mut queue = WorkQueue::new(pace, Entropy::from_seed(1));
+        let now = clock::instant();
+        queue.add("a");
+        queue.take(now);
+        queue.succeeded("a", None, now);
+        queue.add("a");
+        queue.add("a");
+        assert_eq!(queue.take(now), None);
+        assert_eq!(queue.take(now + pace), Some("a"));
+        queue.succeeded("a", Some(pace * 5), now + pace);
+        assert_eq!((queue.take(now + pace * 5), queue.take(now + pace * 6)), (None, Some("a")));
+        queue.succeeded("a", None, now + pace * 6);
+        assert_eq!((queue.take(now + pace * 9), queue.next_due()), (None, None));
+        queue.add("a");
+        assert_eq!(queue.take(now + pace * 9), Some("a"), "who has rested comes at once");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod ranking;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::{Pod, ReplicationController, ReplicationControllerCondition, ReplicationControllerStatus};
@@ -78,6 +79,7 @@ impl Replication {
 impl Reconciler for Replication {
     type Key = ObjectKey;
     const NAME: &'static str = "replication";
+    const PACE: Duration = Duration::from_millis(50);
 
     fn watches(&self) -> Vec<Watch<Self>> {
         vec![Watch::new(&self.controllers, |_, delta| vec![delta.key.clone()]), Watch::new(&self.pods, Self::concerned)]

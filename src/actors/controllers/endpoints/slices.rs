@@ -1,6 +1,7 @@
 //! The endpoint slice controller: every pod that a service selects, with its conditions, in slices of at most a hundred (KEP-752).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice};
@@ -47,6 +48,7 @@ impl EndpointSlices {
 impl Reconciler for EndpointSlices {
     type Key = ObjectKey;
     const NAME: &'static str = "endpoint slices";
+    const PACE: Duration = Duration::from_millis(100);
 
     fn watches(&self) -> Vec<Watch<Self>> {
         vec![
