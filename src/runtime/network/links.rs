@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use futures::stream::TryStreamExt;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteScope};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteScope, RouteType};
 use nix::errno::Errno;
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use tokio_util::task::AbortOnDropHandle;
@@ -15,6 +15,9 @@ use super::{Cidr, NetworkError, NetworkNamespace};
 type Result<T> = std::result::Result<T, NetworkError>;
 
 pub(super) type Mac = [u8; 6];
+
+/// Where the kernel looks for a namespace's own addresses (`ip-route(8)`).
+const TABLE_LOCAL: u32 = 255;
 
 /// The links, addresses and routes of one network namespace (`rtnetlink(7)`).
 pub(super) struct Links {
@@ -121,6 +124,19 @@ impl Links {
     pub async fn add_default_route(&self, link: u32, gateway: Ipv4Addr) -> Result<()> {
         let route = RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway).output_interface(link);
         self.handle.route().add(route.build()).execute().await.map_err(|error| failed("adding the default route", &error))
+    }
+
+    /// Routes a range to a link by a station that is known on it ([`Links::add_neighbour`]).
+    pub async fn add_range(&self, link: u32, (address, prefix): (Ipv4Addr, u8), station: Ipv4Addr) -> Result<()> {
+        let route = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(address, prefix).gateway(station).output_interface(link);
+        self.handle.route().add(route.onlink().build()).execute().await.map_err(|error| failed("routing a range", &error))
+    }
+
+    /// Makes every address of a range the namespace's own. `loopback` is its loopback.
+    pub async fn own_range(&self, loopback: u32, (address, prefix): (Ipv4Addr, u8)) -> Result<()> {
+        let route = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(address, prefix).output_interface(loopback);
+        let route = route.kind(RouteType::Local).scope(RouteScope::Host).table_id(TABLE_LOCAL);
+        self.handle.route().add(route.build()).execute().await.map_err(|error| failed("owning a range", &error))
     }
 
     /// The IPv4 routes of the main table.

@@ -7,6 +7,7 @@ mod namespace;
 mod pod_network;
 mod routed;
 mod rules;
+mod service_namespace;
 mod service_network;
 
 pub use address_pool::AddressPool;
@@ -14,4 +15,5 @@ pub use cidr::{Cidr, InvalidCidr};
 pub use namespace::NetworkNamespace;
 pub use pod_network::{NetworkError, PodNetwork};
 pub use routed::RoutedNetwork;
+pub use service_namespace::ServiceNamespace;
 pub use service_network::{NodeOnly, Place, Protocol, ServiceNetwork, unspecified};

@@ -36,10 +36,10 @@ struct State {
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(169, 254, 1, 1);
 
 /// The host's station on every pair: locally administered, as each pair is a network of its own.
-const HOST_MAC: Mac = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff];
+pub(super) const HOST_MAC: Mac = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff];
 
 /// The sandbox's end of the pair.
-const INTERFACE: &str = "eth0";
+pub(super) const INTERFACE: &str = "eth0";
 
 impl RoutedNetwork {
     /// Whether this process may make links, enter other network namespaces and set rules.
@@ -131,16 +131,16 @@ async fn adopt(links: &Links, mark: &str) -> Result<BTreeMap<String, Ipv4Addr>> 
     Ok(sandboxes.collect())
 }
 
-fn mark(cluster: &str) -> String {
+pub(super) fn mark(cluster: &str) -> String {
     format!("kabuki/{cluster}/")
 }
 
-fn found(link: Option<Link>) -> Result<Link> {
+pub(super) fn found(link: Option<Link>) -> Result<Link> {
     link.ok_or_else(|| NetworkError::Failed { doing: "finding a link", reason: "it has gone".to_owned() })
 }
 
 /// The name of the host's end: unique for an alias, and as long as the kernel allows.
-fn link_name(alias: &str) -> String {
+pub(super) fn link_name(alias: &str) -> String {
     let digest = Sha256::digest(alias);
     format!("kbk{}", digest[..6].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }

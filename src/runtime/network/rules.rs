@@ -39,12 +39,14 @@ impl Rules {
     /// Takes them away. What is not there has been.
     pub async fn remove(&self) -> Result<()> {
         for (table, hook, chain) in self.jumps() {
+            if !holds(&["-w", "-t", table, "-n", "-L", chain]).await? {
+                continue;
+            }
             while holds(&["-w", "-t", table, "-C", hook, "-j", chain]).await? {
                 run(&["-w", "-t", table, "-D", hook, "-j", chain]).await?;
             }
-            if holds(&["-w", "-t", table, "-F", chain]).await? {
-                run(&["-w", "-t", table, "-X", chain]).await?;
-            }
+            run(&["-w", "-t", table, "-F", chain]).await?;
+            run(&["-w", "-t", table, "-X", chain]).await?;
         }
         Ok(())
     }
