@@ -1,0 +1,43 @@
+//! Connections from the node to its pods.
+
+use std::io;
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::runtime::containers::Duplex;
+
+/// Opens connections.
+#[async_trait]
+pub trait Dial: Send + Sync + 'static {
+    async fn connect(&self, address: SocketAddr) -> io::Result<Box<dyn Duplex>>;
+}
+
+/// Over TCP.
+pub struct Tcp;
+
+#[async_trait]
+impl Dial for Tcp {
+    async fn connect(&self, address: SocketAddr) -> io::Result<Box<dyn Duplex>> {
+        Ok(Box::new(TcpStream::connect(address).await?))
+    }
+}
+
+/// To pods that only exist in simulated time: every port is open, and answers a request with `200 OK`.
+pub struct SimulatedDial;
+
+#[async_trait]
+impl Dial for SimulatedDial {
+    async fn connect(&self, _: SocketAddr) -> io::Result<Box<dyn Duplex>> {
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            // Whoever only wanted to connect has gone by now: then nobody hears the answer.
+            if far.read(&mut [0; 4096]).await.is_ok_and(|asked| asked > 0) {
+                let _ = far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+            }
+        });
+        Ok(Box::new(near))
+    }
+}

@@ -1,0 +1,108 @@
+//! What a node says of itself. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::context::Options;
+use crate::runtime::containers::RuntimeInfo;
+
+/// The version of Kubernetes that is spoken.
+const VERSION: &str = "v1.35.4";
+
+/// The labels that every node has.
+pub fn labels(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, String> {
+    let own = [
+        ("kubernetes.io/hostname", options.node_name.as_str()),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", &info.architecture),
+        ("beta.kubernetes.io/os", "linux"),
+        ("beta.kubernetes.io/arch", &info.architecture),
+    ];
+    let own = own.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    own.chain(options.labels.clone()).collect()
+}
+
+/// The node as it is first registered.
+pub fn node(options: &Options, info: &RuntimeInfo) -> Value {
+    let mut spec = json!({ "taints": options.taints });
+    if let Some(range) = options.pod_range {
+        spec["podCIDR"] = range.to_string().into();
+        spec["podCIDRs"] = json!([range.to_string()]);
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": { "name": options.node_name, "labels": labels(options, info) },
+        "spec": spec,
+    })
+}
+
+/// What pods may take, in thousandths of a CPU, bytes and pods.
+pub fn allocatable(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, i64> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let all = [("cpu", number(info.cpus * 1000)), ("memory", number(info.memory_bytes)), ("pods", options.max_pods.into())];
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The node's status. `old` is the last one, whose times of transition stay where nothing changes; `trouble` says why the node is not ready.
+pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
+    let capacity = json!({
+        "cpu": info.cpus.to_string(),
+        "memory": format!("{}Ki", info.memory_bytes / 1024),
+        "pods": options.max_pods.to_string(),
+    });
+    let addresses = options.node_ips.iter().map(|ip| json!({ "type": "InternalIP", "address": ip.to_string() }));
+    let addresses: Vec<Value> = addresses.chain([json!({ "type": "Hostname", "address": options.node_name })]).collect();
+    let ready = match trouble {
+        None => ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+        Some(why) => ("Ready", "False", "KubeletNotReady", why),
+    };
+    let conditions = [
+        ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        ready,
+    ];
+    let id = options.node_name.as_str();
+    let mut status = json!({
+        "capacity": capacity,
+        "allocatable": capacity,
+        "addresses": addresses,
+        "conditions": conditions.map(|condition| self::condition(condition, old, now)),
+        "nodeInfo": {
+            "architecture": info.architecture,
+            "operatingSystem": "linux",
+            "osImage": info.operating_system,
+            "kernelVersion": info.kernel,
+            "containerRuntimeVersion": format!("{}://{}", info.name, info.version),
+            "kubeletVersion": VERSION,
+            "kubeProxyVersion": "",
+            "machineID": id,
+            "systemUUID": id,
+            "bootID": id,
+        },
+    });
+    if options.port != 0 {
+        status["daemonEndpoints"] = json!({ "kubeletEndpoint": { "Port": options.port } });
+    }
+    status
+}
+
+fn condition((kind, status, reason, message): (&str, &str, &str, &str), old: &Value, now: Timestamp) -> Value {
+    let before = old["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == kind);
+    let since = before.filter(|before| before["status"] == status).map(|before| before["lastTransitionTime"].clone());
+    json!({
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastHeartbeatTime": seconds(now),
+        "lastTransitionTime": since.filter(|since| !since.is_null()).unwrap_or_else(|| seconds(now)),
+    })
+}
+
+fn seconds(time: Timestamp) -> Value {
+    Timestamp::from_second(time.as_second()).expect("a second of a timestamp is one").to_string().into()
+}

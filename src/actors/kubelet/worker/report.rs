@@ -1,0 +1,91 @@
+//! What a worker tells the API of its pod.
+
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use serde_json::Value;
+
+use super::{Turn, Work};
+use crate::actors::kubelet::lifecycle::{Outcome, World};
+use crate::api::client::{DeleteOptions, WriteOptions};
+use crate::api::kinds::Registry;
+use crate::api::object::Object;
+use crate::api::status::Status;
+use crate::runtime::containers::SandboxState;
+
+impl Work {
+    /// Writes the status that was made from this version of the pod, if it says anything new. If the pod has changed meanwhile the
+    /// status is not written: it is made anew from the newer version.
+    pub(super) async fn report(&self, object: &Object, status: &PodStatus) -> Result<(), String> {
+        let mut value = object.value();
+        let old = value.get("status").cloned().unwrap_or_default();
+        let new = serde_json::to_value(status).map_err(|error| error.to_string())?;
+        if same(&old, &new) {
+            return Ok(());
+        }
+        value["status"] = new;
+        let kind = Registry::built_in().of::<Pod>();
+        let written = self.context.client.update(kind, object.namespace(), object.name(), "status", value, &WriteOptions::default()).await;
+        match written {
+            Ok(written) => {
+                self.desk.note(written);
+                Ok(())
+            }
+            Err(error) if error.is_not_found() => {
+                self.desk.set_gone();
+                Ok(())
+            }
+            Err(error) if error.is_conflict() => self.read_anew(object).await.map_err(|error| error.message),
+            Err(error) => Err(error.message),
+        }
+    }
+
+    /// Another write came first: looks at what it made of the pod.
+    async fn read_anew(&self, object: &Object) -> Result<(), Status> {
+        let kind = Registry::built_in().of::<Pod>();
+        match self.context.client.get(kind, object.namespace(), object.name()).await {
+            Ok(newer) if newer.uid() == self.desk.uid() => self.desk.put(newer),
+            Ok(_) => self.desk.set_gone(),
+            Err(error) if error.is_not_found() => self.desk.set_gone(),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Says how the pod ended, removes what is left of it, and lets the API forget it.
+    pub(super) async fn finish(&self, object: &Object, gone: bool, world: &World, outcome: &Outcome) -> Result<Turn, String> {
+        if !gone {
+            self.report(object, &outcome.status).await?;
+        }
+        for sandbox in &world.sandboxes {
+            debug_assert!(sandbox.state == SandboxState::NotReady, "a pod that has ended has no living sandbox");
+            self.context.machine.runtime.remove_sandbox(&sandbox.id).await.map_err(|error| error.to_string())?;
+        }
+        self.context.machine.files.remove(self.desk.uid()).await.map_err(|error| error.to_string())?;
+        if !gone {
+            let options =
+                DeleteOptions { grace_period_seconds: Some(0), uid: Some(self.desk.uid().to_owned()), ..DeleteOptions::default() };
+            let kind = Registry::built_in().of::<Pod>();
+            match self.context.client.delete(kind, object.namespace(), object.name(), &options).await {
+                Ok(_) => {}
+                // It is gone already, or another pod has its name.
+                Err(error) if error.is_not_found() || error.is_conflict() => {}
+                Err(error) => return Err(error.message),
+            }
+        }
+        Ok(Turn::Finished)
+    }
+}
+
+/// Whether two statuses say the same. Times of whole seconds are equal in either spelling.
+fn same(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let fields = |a: &serde_json::Map<String, Value>, b: &serde_json::Map<String, Value>| {
+                a.iter().all(|(name, value)| same(value, b.get(name).unwrap_or(&Value::Null)))
+            };
+            fields(old, new) && fields(new, old)
+        }
+        (Value::Array(old), Value::Array(new)) => old.len() == new.len() && old.iter().zip(new).all(|(old, new)| same(old, new)),
+        (Value::Null, Value::Null) => true,
+        (old, new) => old == new,
+    }
+}
