@@ -7,12 +7,12 @@ use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::negotiation::Format;
-use super::options;
+use super::{options, protobuf};
 use crate::api::client::{DeleteOptions, Propagation};
 use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::api::validation::ErrorList;
+use crate::api::verbs::Call;
 use crate::api::yaml;
 
 /// The largest body, in bytes; upstream's limit.
@@ -49,27 +49,42 @@ pub fn media_type(headers: &HeaderMap) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-/// The body with its format.
-pub fn decodable(bytes: &[u8], format: Format) -> schema::Body<'_> {
-    match format {
-        Format::Json => schema::Body::Json(bytes),
-        Format::Yaml => schema::Body::Yaml(bytes),
+/// How a body that holds an object is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Json,
+    Yaml,
+    Protobuf,
+}
+
+/// # Errors
+/// `UnsupportedMediaType`.
+pub fn encoding(headers: &HeaderMap) -> Result<Encoding, Status> {
+    match media_type(headers) {
+        "" | "application/json" => Ok(Encoding::Json),
+        "application/yaml" => Ok(Encoding::Yaml),
+        "application/vnd.kubernetes.protobuf" => Ok(Encoding::Protobuf),
+        _ => Err(unsupported()),
     }
 }
 
-/// The format of a body that holds an object.
+fn unsupported() -> Status {
+    Status::new(
+        415,
+        Reason::UnsupportedMediaType,
+        "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    )
+}
+
+/// The object in a body.
 ///
 /// # Errors
-/// `UnsupportedMediaType`.
-pub fn format(headers: &HeaderMap) -> Result<Format, Status> {
-    match media_type(headers) {
-        "" | "application/json" => Ok(Format::Json),
-        "application/yaml" => Ok(Format::Yaml),
-        _ => Err(Status::new(
-            415,
-            Reason::UnsupportedMediaType,
-            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
-        )),
+/// `BadRequest`; `UnsupportedMediaType` for a kind that is not read from protobuf.
+pub fn object(call: &Call, target: schema::Target<'_>, bytes: &[u8], encoding: Encoding) -> Result<Value, Status> {
+    match encoding {
+        Encoding::Json => call.decode(target, schema::Body::Json(bytes)),
+        Encoding::Yaml => call.decode(target, schema::Body::Yaml(bytes)),
+        Encoding::Protobuf => call.decode_value(target, &protobuf::decode(bytes)?.ok_or_else(unsupported)?),
     }
 }
 
@@ -117,10 +132,11 @@ struct Preconditions {
 }
 
 /// How a deletion is to be done.
-pub fn delete_options(bytes: &[u8], format: Format) -> Result<DeleteOptions, Status> {
-    let value = match format {
-        Format::Json => serde_json::from_slice(bytes).map_err(|error| json_error("error decoding DeleteOptions", bytes, &error))?,
-        Format::Yaml => yaml_value(bytes)?,
+pub fn delete_options(bytes: &[u8], encoding: Encoding) -> Result<DeleteOptions, Status> {
+    let value = match encoding {
+        Encoding::Protobuf => protobuf::decode(bytes)?.ok_or_else(unsupported)?,
+        Encoding::Json => serde_json::from_slice(bytes).map_err(|error| json_error("error decoding DeleteOptions", bytes, &error))?,
+        Encoding::Yaml => yaml_value(bytes)?,
     };
     let body: DeleteBody = serde_json::from_value(value).map_err(|error| Status::bad_request(error.to_string()))?;
     let mut errors = ErrorList::default();

@@ -13,6 +13,7 @@ pub mod identity;
 mod negotiation;
 mod openapi;
 mod options;
+mod protobuf;
 pub mod request;
 mod response;
 pub mod server;

@@ -218,3 +218,29 @@ fn kubectl_forwards_ports_through_its_tunnel() {
         }
     });
 }
+
+#[test]
+fn kubectl_creates_what_it_writes_in_protobuf() {
+    site(async |site| {
+        let kubeconfig = with_pod(&site).await;
+        if kubectl(&kubeconfig).is_none() {
+            return;
+        }
+        for arguments in [
+            "create configmap c --from-literal=a=b",
+            "create namespace m",
+            "create secret generic s --from-literal=a=b",
+            "create serviceaccount a",
+            "create quota q --hard=pods=5",
+            "create priorityclass high --value=5",
+            "create token a",
+        ] {
+            let output = kubectl(&kubeconfig).unwrap().args(arguments.split(' ')).stderr(Stdio::piped()).output().await.unwrap();
+            assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let secret = site.admin().get("/api/v1/namespaces/n/secrets/s").await.json();
+        assert_eq!(secret["data"]["a"], "Yg==");
+        let quota = site.admin().get("/api/v1/namespaces/n/resourcequotas/q").await.json();
+        assert_eq!(quota["spec"]["hard"]["pods"], "5");
+    });
+}

@@ -86,7 +86,7 @@ fn bad_requests_are_refused_with_a_reason() {
         }
         let typed = |kind| site.admin().with("content-type", kind);
         assert_eq!(typed("text/plain").post(CONFIGS, CONFIG).await.code, 415);
-        assert_eq!(typed("application/vnd.kubernetes.protobuf").post(CONFIGS, CONFIG).await.code, 415);
+        assert_eq!(typed("application/vnd.kubernetes.protobuf").post(CONFIGS, CONFIG).await.code, 400);
         assert_eq!(typed("application/json").send(Method::PATCH, "/api/v1/namespaces/n", "{}").await.code, 415);
         assert_eq!(site.admin().with("accept", "text/html").get(CONFIGS).await.code, 406);
     });

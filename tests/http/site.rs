@@ -42,7 +42,8 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let supervisor = Supervisor::root(Strategy::OneForOne);
         let store: LocalStore<Object> = LocalStore::in_memory(&supervisor);
         let entropy = Entropy::from_seed(7);
-        let api = Api::new(Arc::new(store), entropy.split("api"), Settings::default());
+        let api =
+            Api::new(Arc::new(store), entropy.split("api"), Settings { tokens: Some(identity.tokens.clone()), ..Settings::default() });
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let nodes = NodeDirectory::default();
         let front = Front {

@@ -42,6 +42,6 @@ pub async fn collection(exchange: &Exchange, kind: &KindRef, namespace: &str, pa
 
 /// From the body if there is one, else from the query.
 async fn delete_options(exchange: &Exchange, payload: web::Payload) -> Result<DeleteOptions, Status> {
-    let (bytes, format) = read_body(exchange, payload).await?;
-    if bytes.is_empty() { options::delete(&exchange.query) } else { body::delete_options(&bytes, format) }
+    let (bytes, encoding) = read_body(exchange, payload).await?;
+    if bytes.is_empty() { options::delete(&exchange.query) } else { body::delete_options(&bytes, encoding) }
 }

@@ -120,9 +120,9 @@ fn locate(registry: &Registry, resource: &Resource, collection: bool) -> Option<
 }
 
 /// The body, read whole, and checked to be in a format that objects come in.
-async fn read_body(exchange: &Exchange, payload: web::Payload) -> Result<(bytes::Bytes, super::negotiation::Format), Status> {
-    let format = body::format(exchange.request.headers())?;
-    Ok((body::read(exchange.request.headers(), payload).await?, format))
+async fn read_body(exchange: &Exchange, payload: web::Payload) -> Result<(bytes::Bytes, body::Encoding), Status> {
+    let encoding = body::encoding(exchange.request.headers())?;
+    Ok((body::read(exchange.request.headers(), payload).await?, encoding))
 }
 
 #[cfg(test)]

@@ -17,18 +17,18 @@ const OBJECT: Offer = Offer::Objects { streams: false };
 
 pub async fn create(exchange: &Exchange, kind: &KindRef, namespace: &str, payload: web::Payload) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(OBJECT)?;
-    let (bytes, format) = read_body(exchange, payload).await?;
+    let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
-    let object = call.decode((&**kind).into(), body::decodable(&bytes, format))?;
+    let object = body::object(&call, (&**kind).into(), &bytes, encoding)?;
     let created = exchange.front.api.create(&call, kind, namespace, object).await?;
     answer(exchange, representation, StatusCode::CREATED, kind, &created, &call)
 }
 
 pub async fn update(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(OBJECT)?;
-    let (bytes, format) = read_body(exchange, payload).await?;
+    let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "UpdateOptions")?;
-    let object = call.decode(target.body(), body::decodable(&bytes, format))?;
+    let object = body::object(&call, target.body(), &bytes, encoding)?;
     let updated = exchange.front.api.update(&call, target, object).await?;
     let code = if updated.created { StatusCode::CREATED } else { StatusCode::OK };
     answer(exchange, representation, code, &target.kind, &updated.object, &call)
@@ -55,20 +55,20 @@ pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) 
 /// POST to an object's subresource: an order, answered as its own rules say.
 pub async fn create_subresource(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(OBJECT)?;
-    let (bytes, format) = read_body(exchange, payload).await?;
+    let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
-    let order = call.decode(target.body(), body::decodable(&bytes, format))?;
+    let order = body::object(&call, target.body(), &bytes, encoding)?;
     order_answer(exchange, representation, target, order, &call).await
 }
 
 /// POST to the old collection of bindings: the body names the pod.
 pub async fn bind(exchange: &Exchange, namespace: &str, payload: web::Payload) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(OBJECT)?;
-    let (bytes, format) = read_body(exchange, payload).await?;
+    let (bytes, encoding) = read_body(exchange, payload).await?;
     let kind = Registry::built_in().resource("", "v1", "pods").ok_or_else(Status::no_such_resource)?;
     let call = call(exchange, "CreateOptions")?;
     let mut target = Target::new(kind, namespace, "").subresource(Subresource::Binding);
-    let binding = call.decode(target.body(), body::decodable(&bytes, format))?;
+    let binding = body::object(&call, target.body(), &bytes, encoding)?;
     target.name = binding.pointer("/metadata/name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     order_answer(exchange, representation, &target, binding, &call).await
 }
