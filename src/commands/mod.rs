@@ -2,9 +2,11 @@
 
 mod access;
 mod apply;
+mod cluster;
 mod completions;
 mod delete;
 mod describe;
+mod down;
 mod get;
 mod logs;
 mod manifests;
@@ -31,6 +33,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::Up),
+    /// Remove what `up` left behind on this machine
+    Down(down::Down),
     /// Show objects, one line each
     Get(get::Get),
     /// Show everything about objects, with their events
@@ -61,6 +65,7 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Up(command) => command.run(),
+        Command::Down(command) => client(command.run()),
         Command::Get(command) => client(command.run()),
         Command::Describe(command) => client(command.run()),
         Command::Apply(command) => client(command.run()),

@@ -1,5 +1,6 @@
 //! `kabuki up`: a whole cluster in this process.
 
+mod nodes;
 mod process;
 mod progress;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::nodes::{self, Ground};
 use super::{StoreKind, Up};
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
@@ -15,7 +16,7 @@ use crate::api::client::ClientRef;
 use crate::api::object::Object;
 use crate::api::streams::NodeDirectory;
 use crate::api::verbs::{Api, LocalClient, ServiceRanges, Settings, User};
-use crate::commands::Failure;
+use crate::commands::{Failure, cluster};
 use crate::http::authentication::Authenticator;
 use crate::http::authorization::SystemRules;
 use crate::http::front::Front;
@@ -34,6 +35,9 @@ pub struct Process {
     pub kubeconfig: PathBuf,
     /// From the call of [`Process::start`] to the first answer that could be given.
     pub ready_after: Duration,
+    pub has_nodes: bool,
+    /// One line: what runs the containers.
+    pub description: String,
 }
 
 impl Process {
@@ -76,8 +80,19 @@ impl Process {
         identity.kubeconfig(&format!("https://{}", server.local_addr)).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
         let controllers = controllers::Options::new(identity.authority.pem());
-        let _control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
-        Ok(Self { root, server, kubeconfig, ready_after })
+        let control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
+        let cluster = cluster::name(directory)?;
+        let ground = Ground {
+            root: &root,
+            informers: &control_plane.informers,
+            client: &clients.of,
+            directory: &nodes,
+            entropy: &entropy,
+            data: directory,
+            cluster: &cluster,
+        };
+        let nodes = nodes::start(options, &ground).await?;
+        Ok(Self { root, server, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
     }
 
     /// Runs until Ctrl-C or SIGTERM, then stops in order; containers go on.

@@ -32,6 +32,9 @@ pub struct Embedded {
     _lock: Flock<File>,
 }
 
+/// Nobody else has the directory while this lives.
+pub struct DirectoryLock(#[expect(dead_code, reason = "held for its drop")] Flock<File>);
+
 impl Embedded {
     /// Opens or creates the store in a directory, which must exist.
     ///
@@ -42,6 +45,14 @@ impl Embedded {
         let file = directory.join("store.redb");
         let database = open(&file)?;
         Ok(Self { file, database: Mutex::new(Some(database)), _lock: lock })
+    }
+
+    /// Takes a directory without opening what is in it, for as long as the answer lives.
+    ///
+    /// # Errors
+    /// [`EngineError::InUse`] with the holder's process id.
+    pub fn lock_directory(directory: &Path) -> Result<DirectoryLock, EngineError> {
+        lock(&directory.join("lock")).map(DirectoryLock)
     }
 
     fn damaged(&self, what: impl ToString) -> EngineError {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
-pub use embedded::{Embedded, create_directory};
+pub use embedded::{DirectoryLock, Embedded, create_directory};
 pub use engine::{Engine, EngineError, Record, Recovered, Volatile};
 pub use history::{Bounds, Events, History};
 pub use local::LocalStore;

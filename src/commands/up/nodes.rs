@@ -1,0 +1,166 @@
+//! The nodes of a cluster in one process: this machine, by Docker, or any number of simulated ones.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{Runtime, Up};
+use crate::actors::informer::Informers;
+use crate::actors::kubelet::{self, HostFiles, Machine, Options, PodRouter, SimulatedDial, SimulatedFiles, Tcp};
+use crate::api::client::ClientRef;
+use crate::api::streams::NodeDirectory;
+use crate::commands::Failure;
+use crate::runtime::containers::docker::{Docker, DockerOptions};
+use crate::runtime::containers::simulated::{Profile, Simulated};
+use crate::runtime::entropy::Entropy;
+use crate::runtime::network::{Cidr, PodNetwork, RoutedNetwork};
+use crate::runtime::supervision::{Strategy, Supervisor};
+
+/// The smallest range that is of use to a node.
+const LONGEST_NODE_PREFIX: u8 = 28;
+/// What a node gets where there is room for it: upstream's default.
+const NODE_PREFIX: u8 = 24;
+
+/// What nodes are started with.
+pub struct Ground<'a> {
+    pub root: &'a Supervisor,
+    pub informers: &'a Informers,
+    /// The client of a node, by its user name.
+    pub client: &'a dyn Fn(&str) -> ClientRef,
+    pub directory: &'a NodeDirectory,
+    pub entropy: &'a Entropy,
+    /// Where this machine keeps what its pods are given.
+    pub data: &'a Path,
+    /// The name that sets this cluster's containers, links and rules apart.
+    pub cluster: &'a str,
+}
+
+/// What there is now.
+pub struct Nodes {
+    /// One line for people: what runs the containers.
+    pub description: String,
+    /// The name of this machine's node, if it is one.
+    pub host: Option<String>,
+    pub host_ip: IpAddr,
+    /// Whether pods have a network of Kabuki's own.
+    pub routed: bool,
+}
+
+/// Chooses what runs the containers, and starts the nodes.
+///
+/// # Errors
+/// Docker was asked for and does not answer, or the range of pods is too small for so many nodes.
+pub async fn start(options: &Up, ground: &Ground<'_>) -> Result<Nodes, Failure> {
+    let host_ip = host_address();
+    if options.nodes == Some(0) {
+        return Ok(Nodes { description: "no nodes: pods stay pending".into(), host: None, host_ip, routed: false });
+    }
+    let pods = PodRouter::start(ground.root, ground.informers.typed::<Pod>());
+    if options.runtime != Runtime::Simulated && options.nodes.is_none_or(|nodes| nodes == 1) {
+        match real(options, ground, &pods, host_ip).await {
+            Ok(nodes) => return Ok(nodes),
+            Err(failure) if options.runtime == Runtime::Docker => return Err(failure),
+            Err(failure) => eprintln!("{failure}; containers are simulated: they run nothing"),
+        }
+    }
+    simulated(options, ground, &pods, host_ip)
+}
+
+async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter, host_ip: IpAddr) -> Result<Nodes, Failure> {
+    let name = host_name();
+    let network = match RoutedNetwork::is_permitted() {
+        true => {
+            let open = RoutedNetwork::open(ground.cluster, vec![options.pod_cidr, options.service_cidr]).await;
+            Some(Arc::new(open.map_err(|error| format!("the pod network cannot be made: {error}"))?) as Arc<dyn PodNetwork>)
+        }
+        false => {
+            eprintln!("without CAP_NET_ADMIN and CAP_SYS_ADMIN pods use Docker's bridge: cluster IPs and --pod-cidr are not served");
+            None
+        }
+    };
+    let routed = network.is_some();
+    let docker = DockerOptions { socket: DockerOptions::SOCKET.into(), cluster: ground.cluster.into(), node: name.clone(), network };
+    let docker = Docker::connect(docker).await?;
+    let machine = Machine {
+        runtime: Arc::new(docker),
+        files: Arc::new(HostFiles::new(ground.data.join("kubelet"))),
+        dial: Arc::new(Tcp),
+    };
+    let info = machine.runtime.info().await?;
+    let range = node_range(options.pod_cidr, 0, 1)?;
+    run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name.clone(), host_ip) });
+    let description = format!("containers run on {} {}, on the node {name}", info.name, info.version);
+    Ok(Nodes { description, host: Some(name), host_ip, routed })
+}
+
+fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter, host_ip: IpAddr) -> Result<Nodes, Failure> {
+    let count = options.nodes.unwrap_or(1);
+    for index in 0..count {
+        let name = format!("node-{index}");
+        let range = node_range(options.pod_cidr, index, count)?;
+        let runtime = Simulated::new(Profile::default(), range, ground.entropy.split(&name));
+        let machine = Machine { runtime: Arc::new(runtime), files: Arc::new(SimulatedFiles::default()), dial: Arc::new(SimulatedDial) };
+        let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
+        run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name, address) });
+    }
+    let plural = if count == 1 { "" } else { "s" };
+    Ok(Nodes { description: format!("containers are simulated, on {count} node{plural}"), host: None, host_ip, routed: false })
+}
+
+fn run(options: &Up, ground: &Ground<'_>, pods: &PodRouter, machine: Machine, node: Options) {
+    let supervisor = ground.root.supervisor(&format!("node {}", node.node_name), Strategy::OneForOne);
+    let client = (ground.client)(&format!("system:node:{}", node.node_name));
+    let node = Options { cluster_dns: options.service_cidr.nth(10), labels: BTreeMap::new(), ..node };
+    let handle = kubelet::start(&supervisor, client, ground.informers, pods, machine, ground.entropy, node);
+    ground.directory.register(&handle.node_name, handle.streams);
+}
+
+/// The share of one of several nodes in the range of all pods.
+fn node_range(all: Cidr, index: u32, nodes: u32) -> Result<Cidr, Failure> {
+    let bits = nodes.next_power_of_two().trailing_zeros() as u8;
+    let prefix = (all.prefix() + bits).max(NODE_PREFIX);
+    if all.prefix() + bits > LONGEST_NODE_PREFIX {
+        return Err(format!("--pod-cidr {all} is too small for {nodes} nodes: each needs at least a /{LONGEST_NODE_PREFIX}").into());
+    }
+    let width = if all.address().is_ipv4() { 32 } else { 128 };
+    let first = all.nth(u128::from(index) << (width - prefix));
+    first.and_then(|address| Cidr::new(address, prefix)).ok_or_else(|| format!("--pod-cidr {all} has no range for node {index}").into())
+}
+
+/// This machine's name as a node: lower case, as Kubernetes wants it.
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into()).to_lowercase()
+}
+
+/// The address by which this machine reaches others; nothing is sent to find it out.
+fn host_address() -> IpAddr {
+    let by_route = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        // An address for documentation (RFC 5737): a route to it is the default route.
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    };
+    by_route().map_or(Ipv4Addr::LOCALHOST.into(), |address: std::net::SocketAddr| address.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(all: &str, index: u32, nodes: u32) -> Result<String, String> {
+        node_range(all.parse().unwrap(), index, nodes).map(|range| range.to_string()).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn nodes_share_the_range_of_pods() {
+        assert_eq!(range("10.244.0.0/16", 0, 1).unwrap(), "10.244.0.0/24");
+        assert_eq!(range("10.244.0.0/16", 99, 100).unwrap(), "10.244.99.0/24");
+        assert_eq!(range("10.244.0.0/16", 3, 1000).unwrap(), "10.244.0.192/26");
+        assert_eq!(range("10.244.0.0/26", 0, 1).unwrap(), "10.244.0.0/26");
+        assert!(range("10.244.0.0/24", 0, 1000).unwrap_err().contains("too small for 1000 nodes"));
+    }
+}
