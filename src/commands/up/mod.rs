@@ -3,6 +3,7 @@
 mod nodes;
 mod process;
 mod progress;
+mod services;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

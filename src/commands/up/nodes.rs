@@ -42,10 +42,15 @@ pub struct Ground<'a> {
 pub struct Nodes {
     /// One line for people: what runs the containers.
     pub description: String,
-    /// The name of this machine's node, if it is one.
-    pub host: Option<String>,
-    pub host_ip: IpAddr,
-    /// Whether pods have a network of Kabuki's own.
+    /// This machine's node, if it is one.
+    pub host: Option<Host>,
+}
+
+/// This machine as a node.
+pub struct Host {
+    pub name: String,
+    pub address: IpAddr,
+    /// Pods have a network of Kabuki's own.
     pub routed: bool,
 }
 
@@ -54,23 +59,22 @@ pub struct Nodes {
 /// # Errors
 /// Docker was asked for and does not answer, or the range of pods is too small for so many nodes.
 pub async fn start(options: &Up, ground: &Ground<'_>) -> Result<Nodes, Failure> {
-    let host_ip = host_address();
     if options.nodes == Some(0) {
-        return Ok(Nodes { description: "no nodes: pods stay pending".into(), host: None, host_ip, routed: false });
+        return Ok(Nodes { description: "no nodes: pods stay pending".into(), host: None });
     }
     let pods = PodRouter::start(ground.root, ground.informers.typed::<Pod>());
     if options.runtime != Runtime::Simulated && options.nodes.is_none_or(|nodes| nodes == 1) {
-        match real(options, ground, &pods, host_ip).await {
+        match real(options, ground, &pods).await {
             Ok(nodes) => return Ok(nodes),
             Err(failure) if options.runtime == Runtime::Docker => return Err(failure),
             Err(failure) => eprintln!("{failure}; containers are simulated: they run nothing"),
         }
     }
-    simulated(options, ground, &pods, host_ip)
+    simulated(options, ground, &pods)
 }
 
-async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter, host_ip: IpAddr) -> Result<Nodes, Failure> {
-    let name = host_name();
+async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nodes, Failure> {
+    let (name, address) = (host_name(), host_address());
     let network = match RoutedNetwork::is_permitted() {
         true => {
             let open = RoutedNetwork::open(ground.cluster, vec![options.pod_cidr, options.service_cidr]).await;
@@ -84,30 +88,26 @@ async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter, host_ip: IpAd
     let routed = network.is_some();
     let docker = DockerOptions { socket: DockerOptions::SOCKET.into(), cluster: ground.cluster.into(), node: name.clone(), network };
     let docker = Docker::connect(docker).await?;
-    let machine = Machine {
-        runtime: Arc::new(docker),
-        files: Arc::new(HostFiles::new(ground.data.join("kubelet"))),
-        dial: Arc::new(Tcp),
-    };
+    let machine = Machine { runtime: Arc::new(docker), files: Arc::new(HostFiles::new(ground.data.join("kubelet"))), dial: Arc::new(Tcp) };
     let info = machine.runtime.info().await?;
     let range = node_range(options.pod_cidr, 0, 1)?;
-    run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name.clone(), host_ip) });
+    run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name.clone(), address) });
     let description = format!("containers run on {} {}, on the node {name}", info.name, info.version);
-    Ok(Nodes { description, host: Some(name), host_ip, routed })
+    Ok(Nodes { description, host: Some(Host { name, address, routed }) })
 }
 
-fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter, host_ip: IpAddr) -> Result<Nodes, Failure> {
+fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nodes, Failure> {
     let count = options.nodes.unwrap_or(1);
     for index in 0..count {
         let name = format!("node-{index}");
         let range = node_range(options.pod_cidr, index, count)?;
         let runtime = Simulated::new(Profile::default(), range, ground.entropy.split(&name));
-        let machine = Machine { runtime: Arc::new(runtime), files: Arc::new(SimulatedFiles::default()), dial: Arc::new(SimulatedDial) };
+        let machine = Machine { runtime: Arc::new(runtime), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial) };
         let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
         run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name, address) });
     }
     let plural = if count == 1 { "" } else { "s" };
-    Ok(Nodes { description: format!("containers are simulated, on {count} node{plural}"), host: None, host_ip, routed: false })
+    Ok(Nodes { description: format!("containers are simulated, on {count} node{plural}"), host: None })
 }
 
 fn run(options: &Up, ground: &Ground<'_>, pods: &PodRouter, machine: Machine, node: Options) {
@@ -137,7 +137,7 @@ fn host_name() -> String {
 }
 
 /// The address by which this machine reaches others; nothing is sent to find it out.
-fn host_address() -> IpAddr {
+pub fn host_address() -> IpAddr {
     let by_route = || {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         // An address for documentation (RFC 5737): a route to it is the default route.

@@ -1,5 +1,6 @@
 //! The parts of a cluster, put together.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::nodes::{self, Ground};
+use super::nodes::{self, Ground, host_address};
+use super::services;
 use super::{StoreKind, Up};
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
@@ -56,7 +58,7 @@ impl Process {
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
         let settings = Settings { ranges, tokens: Some(identity.tokens.clone()) };
         let api = Api::new(store.clone(), entropy.split("api"), settings);
-        bootstrap(&api, address).await?;
+        bootstrap(&api, advertised(address)).await?;
         // What happened before anybody could watch is nobody's history.
         store.compact();
         let nodes = NodeDirectory::default();
@@ -92,6 +94,7 @@ impl Process {
             cluster: &cluster,
         };
         let nodes = nodes::start(options, &ground).await?;
+        services::start(options, &ground, &nodes, address).await?;
         Ok(Self { root, server, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
     }
 
@@ -115,6 +118,14 @@ impl Process {
         self.server.stop().await;
         self.root.stop().await;
         outcome
+    }
+}
+
+/// Where the API is reached from the cluster's nodes: endpoints can name no loopback address.
+fn advertised(listening: SocketAddr) -> SocketAddr {
+    match listening.ip() {
+        ip if ip.is_loopback() || ip.is_unspecified() => SocketAddr::new(host_address(), listening.port()),
+        _ => listening,
     }
 }
 

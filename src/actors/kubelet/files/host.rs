@@ -25,6 +25,14 @@ impl HostFiles {
         Self { root: root.into() }
     }
 
+    /// Removes what any kubelet has made below a directory, mounts included. Blocks.
+    ///
+    /// # Errors
+    /// The first thing that cannot be unmounted or removed.
+    pub fn remove_everything(root: &Path) -> io::Result<()> {
+        remove_mounts_and_tree(root)
+    }
+
     fn pods_dir(&self) -> PathBuf {
         self.root.join("pods")
     }
@@ -119,7 +127,7 @@ impl NodeFiles for HostFiles {
 
     async fn remove(&self, pod: &str) -> io::Result<()> {
         let path = self.pods_dir().join(pod);
-        blocking(move || remove_pod(&path)).await
+        blocking(move || remove_mounts_and_tree(&path)).await
     }
 
     async fn pods(&self) -> io::Result<Vec<String>> {
@@ -247,7 +255,7 @@ fn sub_path(volume: &Path, relative: &Path) -> io::Result<PathBuf> {
 }
 
 /// Unmounts what is mounted within, then removes all. Host paths are never within.
-fn remove_pod(path: &Path) -> io::Result<()> {
+fn remove_mounts_and_tree(path: &Path) -> io::Result<()> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let within = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new).filter(|target| target.starts_with(path));
     for target in within {

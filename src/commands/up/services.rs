@@ -1,0 +1,35 @@
+//! How services are reached on this machine.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::Up;
+use super::nodes::{Ground, Nodes};
+use crate::actors::proxy::{self, Node};
+use crate::commands::Failure;
+use crate::runtime::network::{NodeOnly, ServiceNamespace, ServiceNetwork};
+use crate::runtime::supervision::Strategy;
+
+/// Starts the proxy. Where nothing runs, it keeps its table and opens no sockets.
+///
+/// # Errors
+/// The network of services cannot be made.
+pub async fn start(options: &Up, ground: &Ground<'_>, nodes: &Nodes, api_server: SocketAddr) -> Result<(), Failure> {
+    let network: Option<Arc<dyn ServiceNetwork>> = match &nodes.host {
+        None => None,
+        Some(host) if host.routed => {
+            let open = ServiceNamespace::open(ground.cluster, options.service_cidr).await;
+            Some(Arc::new(open.map_err(|error| format!("the network of services cannot be made: {error}"))?))
+        }
+        Some(_) => Some(Arc::new(NodeOnly)),
+    };
+    let node = match &nodes.host {
+        None => Node::default(),
+        Some(host) => {
+            Node { name: host.name.clone(), addresses: vec![host.address, IpAddr::V4(Ipv4Addr::LOCALHOST)], api_server: Some(api_server) }
+        }
+    };
+    let supervisor = ground.root.supervisor("proxy", Strategy::OneForOne);
+    proxy::start(&supervisor, ground.informers, ground.entropy, proxy::Options { node, network });
+    Ok(())
+}
