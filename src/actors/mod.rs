@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod control_plane;
 pub mod controllers;
+pub mod dns;
 pub mod events;
 pub mod informer;
 pub mod kubelet;

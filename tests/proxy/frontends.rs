@@ -54,7 +54,7 @@ fn a_listener_lives_as_long_as_there_is_a_backend_and_survives_the_proxier() {
         assert_eq!(listeners().len(), 1);
         let proxier = world.supervisor.paths().into_iter().find(|path| path.ends_with("proxier")).unwrap();
         assert!(world.supervisor.inject_panic(&proxier));
-        world.merge("endpointslices", "web", json!({"endpoints": [{"addresses": ["10.244.0.2"]}]})).await;
+        world.endpoints("web", "TCP", &[at(2)]).await;
         proxy.reached(|table| rows(table) == ["10.96.0.7:80/TCP web: 10.244.0.2"]).await;
         assert_eq!(listeners().len(), 1);
         world.delete("endpointslices", "web").await;

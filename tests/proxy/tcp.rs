@@ -88,7 +88,7 @@ fn a_backend_that_refuses_costs_no_connection_and_if_all_do_the_client_is_reset(
         for _ in 0..6 {
             connect(at).await.unwrap();
         }
-        world.merge("endpointslices", "web", json!({"endpoints": [{"addresses": ["127.0.1.9"]}]})).await;
+        world.endpoints("web", "TCP", &[refuses]).await;
         while connect(at).await.is_ok() {}
         assert_eq!(connect(at).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     });

@@ -49,7 +49,7 @@ fn a_client_keeps_its_backend_until_that_goes() {
             clients.push(client);
         }
         assert_eq!(counts.into_values().collect::<Vec<_>>(), [5, 5]);
-        world.merge("endpointslices", "dns", json!({"endpoints": [{"addresses": ["127.0.1.2"]}]})).await;
+        world.endpoints("dns", "UDP", &[second]).await;
         proxy.reached(|table| table.iter().all(|(_, row)| row.backends.addresses() == [second])).await;
         for client in &clients {
             assert_eq!(ask(client, at).await, second.to_string());

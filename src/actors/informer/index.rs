@@ -27,6 +27,31 @@ pub const ORPHAN: Index = Index {
 /// By `spec.nodeName`: the empty text finds what is not bound yet.
 pub const NODE: Index = Index { name: "node", values: |object| vec![node_name(object)] };
 
+/// A service by its cluster IPs, a slice by its endpoints' addresses.
+pub const ADDRESS: Index = Index { name: "address", values: addresses };
+
+fn addresses(object: &Object) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Addressed {
+        spec: Spec,
+        endpoints: Vec<Endpoint>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Spec {
+        #[serde(rename = "clusterIPs")]
+        cluster_ips: Vec<String>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Endpoint {
+        addresses: Vec<String>,
+    }
+    let Addressed { spec, endpoints } = object.parse().unwrap_or_default();
+    spec.cluster_ips.into_iter().chain(endpoints.into_iter().flat_map(|endpoint| endpoint.addresses)).collect()
+}
+
 /// The value under which [`LABEL`] keeps a label. No namespace has a slash in it, so two can never be the same.
 pub(super) fn label(namespace: &str, key: &str, value: &str) -> String {
     format!("{namespace}/{key}={value}")

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::Resource;
 use parking_lot::Mutex;
 
-use super::index::{Index, LABEL, NODE, ORPHAN, OWNER};
+use super::index::{ADDRESS, Index, LABEL, NODE, ORPHAN, OWNER};
 use super::{Informer, InformerHandle, Selection};
 use crate::api::client::ClientRef;
 use crate::api::kinds::{KindRef, Registry};
@@ -44,11 +44,13 @@ impl Informers {
     }
 }
 
-/// Every kind can be found by owner. Pods are many and looked for by what selects them; so are the slices of a service.
+/// Every kind can be found by owner. Pods are many and looked for by what selects them; so are the slices of a service. Names are
+/// found by addresses.
 fn indexes(kind: &KindRef) -> &'static [Index] {
     match (kind.group, kind.plural) {
         ("", "pods") => &[OWNER, LABEL, NODE, ORPHAN],
-        ("discovery.k8s.io", "endpointslices") => &[OWNER, LABEL],
+        ("discovery.k8s.io", "endpointslices") => &[OWNER, LABEL, ADDRESS],
+        ("", "services") => &[OWNER, ADDRESS],
         _ => &[OWNER],
     }
 }

@@ -23,6 +23,8 @@ use tokio::sync::watch;
 
 pub use backends::Backends;
 pub use frontend::{Frontend, Node};
+pub(super) use service_view::{ServicePort, ServiceView};
+pub(super) use slice_view::{Condition, Endpoint, SERVICE_NAME, SliceView, service_of};
 pub use table::{Row, Table};
 
 use super::informer::Informers;
