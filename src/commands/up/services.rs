@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::Up;
 use super::nodes::{Ground, Nodes};
+use crate::actors::dns;
 use crate::actors::proxy::{self, Node};
 use crate::commands::Failure;
 use crate::runtime::network::{NodeOnly, ServiceNamespace, ServiceNetwork};
 use crate::runtime::supervision::Strategy;
 
-/// Starts the proxy. Where nothing runs, it keeps its table and opens no sockets.
+/// Starts the proxy, and the name server where service addresses can be reached. Where nothing runs, it keeps its table and opens no sockets.
 ///
 /// # Errors
 /// The network of services cannot be made.
@@ -30,6 +31,12 @@ pub async fn start(options: &Up, ground: &Ground<'_>, nodes: &Nodes, api_server:
         }
     };
     let supervisor = ground.root.supervisor("proxy", Strategy::OneForOne);
-    proxy::start(&supervisor, ground.informers, ground.entropy, proxy::Options { node, network });
+    proxy::start(&supervisor, ground.informers, ground.entropy, proxy::Options { node, network: network.clone() });
+    let network = network.filter(|network| network.has_service_addresses());
+    if let (Some(network), Some(address)) = (network, options.service_cidr.nth(10)) {
+        let upstreams = dns::name_servers(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        let options = dns::Options { address: SocketAddr::new(address, 53), upstreams, network };
+        dns::start(&supervisor, ground.informers, (ground.client)("system:dns"), ground.entropy, options);
+    }
     Ok(())
 }
