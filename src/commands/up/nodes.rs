@@ -17,7 +17,7 @@ use crate::runtime::containers::docker::{Docker, DockerOptions};
 use crate::runtime::containers::simulated::{Profile, Simulated};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{Cidr, PodNetwork, RoutedNetwork};
-use crate::runtime::supervision::{Strategy, Supervisor};
+use crate::runtime::supervision::Supervisor;
 
 /// The smallest range that is of use to a node.
 const LONGEST_NODE_PREFIX: u8 = 28;
@@ -111,10 +111,9 @@ fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Node
 }
 
 fn run(options: &Up, ground: &Ground<'_>, pods: &PodRouter, machine: Machine, node: Options) {
-    let supervisor = ground.root.supervisor(&format!("node {}", node.node_name), Strategy::OneForOne);
     let client = (ground.client)(&format!("system:node:{}", node.node_name));
     let node = Options { cluster_dns: options.service_cidr.nth(10), labels: BTreeMap::new(), ..node };
-    let handle = kubelet::start(&supervisor, client, ground.informers, pods, machine, ground.entropy, node);
+    let handle = kubelet::start(ground.root, client, ground.informers, pods, machine, ground.entropy, node);
     ground.directory.register(&handle.node_name, handle.streams);
 }
 

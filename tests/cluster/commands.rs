@@ -1,0 +1,63 @@
+//! The program's own commands against a simulated cluster: nothing but Rust is needed.
+
+use crate::cluster::site::Site;
+
+const WEB: &str = "\
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {app: web}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: web}]
+";
+
+#[test]
+fn a_simulated_cluster_is_worked_with_by_kabukis_own_commands() {
+    let site = Site::up(1, &["--runtime=simulated", "--nodes=5", "--store=memory"]);
+    assert!(site.introduction.iter().any(|line| line.contains("simulated, on 5 nodes")), "{:?}", site.introduction);
+    let manifest = site.data().join("web.yaml");
+    std::fs::write(&manifest, WEB).unwrap();
+    let file = manifest.to_str().unwrap();
+    assert_eq!(site.kabuki_ok(&["apply", "-f", file]), "replicationcontroller/web created\n");
+    assert_eq!(site.kabuki_ok(&["apply", "-f", file]), "replicationcontroller/web unchanged\n");
+    assert!(site.kabuki_ok(&["get", "rc", "web", "-o", "yaml"]).contains("replicas: 3"));
+    assert_eq!(site.kabuki_ok(&["get", "nodes", "-o", "name"]).lines().count(), 5);
+    let tree = site.kabuki_ok(&["tree"]);
+    for actor in ["writer", "scheduler", "replication", "kubelet"] {
+        assert!(tree.contains(actor), "{tree}");
+    }
+    assert!(site.kabuki_ok(&["describe", "rc", "web"]).contains("Replicas: 3"));
+    assert_eq!(site.kabuki_ok(&["delete", "rc", "web"]), "replicationcontroller \"web\" deleted\n");
+    let missing = site.kabuki(&["get", "rc", "web"]);
+    assert!(!missing.status.success());
+    let error = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert_eq!(error, "error: Error from server (NotFound): replicationcontrollers \"web\" not found\n");
+}
+
+#[test]
+fn what_cannot_work_is_refused_in_one_line() {
+    let refused = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_kabuki")).args(arguments).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).trim_end().to_owned()
+    };
+    let overlap = refused(&["up", "--service-cidr=10.0.0.0/8", "--pod-cidr=10.244.0.0/16"]);
+    assert_eq!(overlap, "error: --service-cidr 10.0.0.0/8 and --pod-cidr 10.244.0.0/16 overlap: choose ranges apart");
+    assert!(refused(&["up", "no-such.yaml"]).contains("no-such.yaml: there is no such file"));
+
+    let site = Site::up(2, &["--nodes=0"]);
+    let directory = site.data().to_str().unwrap();
+    let in_use = refused(&["up", "--nodes=0", "--listen=127.0.0.1:0", "--data-dir", directory]);
+    assert!(in_use.contains("in use by process"), "{in_use}");
+    let held = refused(&["down", "--data-dir", directory]);
+    assert!(held.contains("in use by process"), "{held}");
+    let kubeconfig = std::fs::read_to_string(site.kubeconfig()).unwrap();
+    let port = kubeconfig.split("https://").nth(1).unwrap().split('"').next().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let taken = refused(&["up", "--nodes=0", "--listen", port, "--data-dir", other.path().to_str().unwrap()]);
+    assert!(taken.contains("Address already in use") && taken.contains(port), "{taken}");
+}
