@@ -35,10 +35,11 @@ use crate::runtime::clock;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::supervision::{ChildSpec, Ctx, Supervisor};
 use binder::{Effect, Outcome};
-use cluster::Cluster;
+pub use cluster::Cluster;
 use event::ClusterEvent;
 use framework::{Diagnosis, Plugin, Search, schedule};
-use pod::PodInfo;
+pub use plugins::default_profile;
+pub use pod::PodInfo;
 use queue::Queue;
 use world::{Change, World};
 
@@ -119,7 +120,7 @@ impl Scheduler {
         Self {
             world: World::new(&options.informers),
             options,
-            plugins: plugins::default_profile(),
+            plugins: default_profile(),
             cluster: Cluster::default(),
             queue: Queue::default(),
             search,
