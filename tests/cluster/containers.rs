@@ -111,8 +111,15 @@ fn kubectl_works_inside_pods() {
     forward.wait().unwrap();
 
     site.apply(&format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: echo}}, spec: {{terminationGracePeriodSeconds: 0, restartPolicy: Never, containers: \
-         [{{name: c, image: '{IMAGE}', stdin: true, stdinOnce: true, command: [cat]}}]}}}}"
+        "\
+apiVersion: v1
+kind: Pod
+metadata: {{name: echo}}
+spec:
+  terminationGracePeriodSeconds: 0
+  restartPolicy: Never
+  containers: [{{name: c, image: '{IMAGE}', stdin: true, stdinOnce: true, command: [cat]}}]
+"
     ));
     site.ok(&["wait", "pod/echo", "--for=condition=Ready", "--timeout=60s"]);
     let mut attach = site.spawn_kubectl(&["attach", "-i", "echo"]);
