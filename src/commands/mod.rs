@@ -18,6 +18,8 @@ mod up;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Why a command failed, in one line that a person can act on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -53,13 +55,21 @@ enum Command {
 
 /// The program's entry.
 pub fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = Cli::parse();
+    log();
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Warnings and errors go to standard error; `KABUKI_LOG` says what else (`info`, `kabuki::actors::scheduler=debug`).
+fn log() {
+    let filter = EnvFilter::builder().with_env_var("KABUKI_LOG").with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

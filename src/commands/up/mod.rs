@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Failure;
 use super::access::default_data_directory;
@@ -64,6 +65,7 @@ enum StoreKind {
 impl Up {
     pub fn run(self) -> Result<(), Failure> {
         self.check()?;
+        allow_many_descriptors();
         actix_rt::System::new().block_on(async move {
             let directory = self.data_directory();
             let process = Process::start(&self, &directory).await?;
@@ -94,5 +96,13 @@ impl Up {
             return Err(format!("{}: there is no such file or folder", missing.display()).into());
         }
         Ok(())
+    }
+}
+
+/// Every connection, watch and service port is a descriptor: as many as the system allows.
+fn allow_many_descriptors() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }

@@ -95,8 +95,12 @@ fn transact(database: &Database, head: Revision, records: &[Record]) -> Result<(
 
 impl Engine for Embedded {
     fn append(&self, head: Revision, records: Vec<Record>) -> BoxFuture<'_, Result<(), EngineError>> {
-        // Blocks its thread for the fsync: the writer has an arbiter of its own.
         Box::pin(async move { self.write(head, &records) })
+    }
+
+    /// For the fsync.
+    fn blocks(&self) -> bool {
+        true
     }
 
     fn recover(&self) -> Result<Recovered, EngineError> {

@@ -47,6 +47,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Writes a batch whose newest revision is `head`, whole or not at all; resolves when it is durable.
     fn append(&self, head: Revision, records: Vec<Record>) -> BoxFuture<'_, Result<(), EngineError>>;
 
+    /// Whether [`Engine::append`] blocks its thread, so that the writer needs one of its own.
+    fn blocks(&self) -> bool {
+        false
+    }
+
     /// The newest durable revision and all that is there.
     fn recover(&self) -> Result<Recovered, EngineError>;
 

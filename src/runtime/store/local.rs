@@ -30,7 +30,9 @@ impl<T: Stored> LocalStore<T> {
         let history = History::starting_at(snapshot.revision, bounds);
         let shared = Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), history, engine, poisoned: Mutex::new(None) });
         let state = shared.clone();
-        let writer = supervisor.start(ChildSpec::new("writer", move || Writer::new(state.clone())));
+        let blocks = shared.engine.blocks();
+        let spec = ChildSpec::new("writer", move || Writer::new(state.clone()));
+        let writer = supervisor.start(if blocks { spec.own_arbiter() } else { spec });
         Ok(Self { shared, writer })
     }
 
