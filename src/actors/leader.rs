@@ -7,12 +7,12 @@
 
 use std::time::Duration;
 
+use crate::runtime::watch;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Running, WrapFuture};
 use k8s_openapi::api::coordination::v1::Lease;
 use rand::RngExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use crate::actors::informer::ObjectKey;
 use crate::api::client::{ClientRef, WriteOptions};

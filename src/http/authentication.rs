@@ -7,15 +7,13 @@ use ring::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::identity::{ADMIN, Identity, MASTERS};
+use super::identity::{ADMIN, Identity};
 use crate::api::client::ClientRef;
 use crate::api::kinds::Registry;
 use crate::api::status::{Reason, Status};
 use crate::api::tokens::{Claims, ISSUER, Reference, Tokens};
-use crate::api::verbs::User;
+use crate::api::verbs::{AUTHENTICATED, User};
 use crate::runtime::clock;
-
-const AUTHENTICATED: &str = "system:authenticated";
 
 /// How long after its deletion was asked for a pod's token still counts (KEP-1205: its grace period may be used to say goodbye).
 const GOODBYE_SECONDS: i64 = 60;
@@ -50,7 +48,7 @@ impl Authenticator {
 
     async fn by_token(&self, token: &str) -> Option<User> {
         if digest(&SHA256, token.as_bytes()).as_ref() == self.admin_token.as_ref() {
-            return Some(User { name: ADMIN.into(), groups: vec![MASTERS.into(), AUTHENTICATED.into()], ..User::default() });
+            return Some(User::master(ADMIN));
         }
         let claims = self.tokens.verify(token)?;
         if !claims.aud.iter().any(|audience| audience == ISSUER) {

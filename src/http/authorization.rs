@@ -22,7 +22,7 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 impl Authorizer for SystemRules {
     fn allows(&self, user: &User, request: &RequestInfo) -> bool {
         let in_group = |group: &str| user.groups.iter().any(|own| own == group);
-        if in_group(super::identity::MASTERS) {
+        if in_group(crate::api::verbs::MASTERS) {
             return true;
         }
         match &request.resource {

@@ -7,3 +7,4 @@ pub mod network;
 pub mod shutdown;
 pub mod store;
 pub mod supervision;
+pub mod watch;

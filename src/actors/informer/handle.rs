@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Weak};
 
+use crate::runtime::watch;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
 use super::subscription::Inbox;
 use super::{Delta, Index, Subscription, View};

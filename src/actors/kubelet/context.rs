@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Service, Taint};
 
-use super::dial::Dial;
-use super::files::NodeFiles;
+use super::dial::{Dial, SimulatedDial};
+use super::files::{NodeFiles, SimulatedFiles};
 use super::spec::{NodeFacts, service_variables};
 use crate::actors::events::Recorder;
 use crate::actors::informer::{InformerHandle, ObjectKey};
 use crate::api::client::ClientRef;
+use crate::runtime::containers::simulated::{Profile, Simulated};
 use crate::runtime::containers::{ContainerRuntime, RuntimeInfo};
+use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
 
 /// What a node is to be.
@@ -56,6 +58,14 @@ pub struct Machine {
     pub runtime: Arc<dyn ContainerRuntime>,
     pub files: Arc<dyn NodeFiles>,
     pub dial: Arc<dyn Dial>,
+}
+
+impl Machine {
+    /// A machine that runs nothing: simulated all through. With it comes its runtime, to be meddled with.
+    pub fn simulated(profile: Profile, pods: Cidr, entropy: Entropy) -> (Self, Simulated) {
+        let runtime = Simulated::new(profile, pods, entropy);
+        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial) }, runtime)
+    }
 }
 
 /// What everything on a node shares.

@@ -18,8 +18,8 @@ mod udp;
 
 use std::sync::Arc;
 
+use crate::runtime::watch;
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
-use tokio::sync::watch;
 
 pub use backends::Backends;
 pub use frontend::{Frontend, Node};

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::runtime::watch;
 use actix::{Actor, AsyncContext, StreamHandler};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::watch;
 
 use super::frontend::{Frontend, Node, frontends};
 use super::listeners::Listeners;

@@ -18,6 +18,18 @@ pub struct User {
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
+/// The group that may do everything.
+pub const MASTERS: &str = "system:masters";
+/// The group of all who have shown who they are.
+pub const AUTHENTICATED: &str = "system:authenticated";
+
+impl User {
+    /// A part of the system of that name, which may do everything.
+    pub fn master(name: &str) -> Self {
+        Self { name: name.to_owned(), groups: vec![MASTERS.to_owned(), AUTHENTICATED.to_owned()], ..Self::default() }
+    }
+}
+
 /// Who writes, how, and what the writer should be warned of.
 #[derive(Debug, Default)]
 pub struct Call {

@@ -9,20 +9,15 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::{Runtime, Up};
 use crate::actors::informer::Informers;
-use crate::actors::kubelet::{self, HostFiles, Machine, Options, PodRouter, SimulatedDial, SimulatedFiles, Tcp};
+use crate::actors::kubelet::{self, HostFiles, Machine, Options, PodRouter, Tcp};
 use crate::api::client::ClientRef;
 use crate::api::streams::NodeDirectory;
 use crate::commands::Failure;
 use crate::runtime::containers::docker::{Docker, DockerOptions};
-use crate::runtime::containers::simulated::{Profile, Simulated};
+use crate::runtime::containers::simulated::Profile;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{Cidr, PodNetwork, RoutedNetwork};
 use crate::runtime::supervision::Supervisor;
-
-/// The smallest range that is of use to a node.
-const LONGEST_NODE_PREFIX: u8 = 28;
-/// What a node gets where there is room for it: upstream's default.
-const NODE_PREFIX: u8 = 24;
 
 /// What nodes are started with.
 pub struct Ground<'a> {
@@ -101,8 +96,7 @@ fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Node
     for index in 0..count {
         let name = format!("node-{index}");
         let range = node_range(options.pod_cidr, index, count)?;
-        let runtime = Simulated::new(Profile::default(), range, ground.entropy.split(&name));
-        let machine = Machine { runtime: Arc::new(runtime), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial) };
+        let (machine, _) = Machine::simulated(Profile::default(), range, ground.entropy.split(&name));
         let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
         run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name, address) });
     }
@@ -119,14 +113,8 @@ fn run(options: &Up, ground: &Ground<'_>, pods: &PodRouter, machine: Machine, no
 
 /// The share of one of several nodes in the range of all pods.
 fn node_range(all: Cidr, index: u32, nodes: u32) -> Result<Cidr, Failure> {
-    let bits = nodes.next_power_of_two().trailing_zeros() as u8;
-    let prefix = (all.prefix() + bits).max(NODE_PREFIX);
-    if all.prefix() + bits > LONGEST_NODE_PREFIX {
-        return Err(format!("--pod-cidr {all} is too small for {nodes} nodes: each needs at least a /{LONGEST_NODE_PREFIX}").into());
-    }
-    let width = if all.address().is_ipv4() { 32 } else { 128 };
-    let first = all.nth(u128::from(index) << (width - prefix));
-    first.and_then(|address| Cidr::new(address, prefix)).ok_or_else(|| format!("--pod-cidr {all} has no range for node {index}").into())
+    all.share(index, nodes)
+        .ok_or_else(|| format!("--pod-cidr {all} is too small for {nodes} nodes: each needs at least 16 addresses").into())
 }
 
 /// This machine's name as a node: lower case, as Kubernetes wants it.

@@ -22,7 +22,7 @@ use crate::commands::{Failure, cluster};
 use crate::http::authentication::Authenticator;
 use crate::http::authorization::SystemRules;
 use crate::http::front::Front;
-use crate::http::identity::{Identity, MASTERS};
+use crate::http::identity::Identity;
 use crate::http::server::Server;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::entropy::Entropy;
@@ -141,6 +141,5 @@ fn store(kind: StoreKind, directory: &Path, root: &Supervisor) -> Result<Arc<Loc
 
 /// Parts of the cast act as the users that they are upstream, with the rights of the system.
 fn client(api: &Api, user: &str) -> ClientRef {
-    let user = User { name: user.to_owned(), groups: vec![MASTERS.to_owned(), "system:authenticated".to_owned()], ..User::default() };
-    Arc::new(LocalClient::new(api.clone(), user))
+    Arc::new(LocalClient::new(api.clone(), User::master(user)))
 }

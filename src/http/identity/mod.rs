@@ -14,12 +14,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::api::tokens::Tokens;
+use crate::api::verbs::MASTERS;
 pub use authority::{Authority, Certificate, Subject};
 pub use kubeconfig::Kubeconfig;
 
-/// The name of the administrator, and the group that may do everything.
+/// The name of the administrator.
 pub const ADMIN: &str = "kubernetes-admin";
-pub const MASTERS: &str = "system:masters";
 
 /// Why there is no identity to serve with.
 #[derive(Debug, thiserror::Error)]

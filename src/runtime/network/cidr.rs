@@ -41,6 +41,19 @@ impl Cidr {
         (index < self.size()).then(|| like(self.address, bits(self.address) + index))
     }
 
+    /// The share of one of `of` nodes in the range of all pods: a /24 (upstream's default) where there is room for it, at the least a /28.
+    /// `None` if there are too many nodes for that, or the range has no such share.
+    pub fn share(&self, index: u32, of: u32) -> Option<Self> {
+        let prefix = self.prefix + of.next_power_of_two().trailing_zeros() as u8;
+        let width = width(self.address);
+        let longest = width - 4;
+        if prefix > longest {
+            return None;
+        }
+        let prefix = prefix.max(24);
+        Self::new(self.nth(u128::from(index) << (width - prefix))?, prefix)
+    }
+
     /// The inverse of [`Cidr::nth`].
     pub fn index_of(&self, address: IpAddr) -> Option<u128> {
         self.contains(address).then(|| bits(address) - bits(self.address))
@@ -122,6 +135,17 @@ mod tests {
         assert_eq!(pods.index_of("::1".parse().unwrap()), None);
         assert_eq!(range("0.0.0.0/0").size(), 1 << 32);
         assert_eq!(range("fd00::/64").nth(1), Some("fd00::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn nodes_share_a_range() {
+        let share = |of: &str, index, nodes| range(of).share(index, nodes).map(|share| share.to_string());
+        assert_eq!(share("10.244.0.0/16", 0, 1).as_deref(), Some("10.244.0.0/24"));
+        assert_eq!(share("10.244.0.0/16", 99, 100).as_deref(), Some("10.244.99.0/24"));
+        assert_eq!(share("10.244.0.0/16", 1, 1000).as_deref(), Some("10.244.0.64/26"));
+        assert_eq!(share("10.244.0.0/26", 3, 4).as_deref(), Some("10.244.0.48/28"));
+        assert_eq!(share("10.244.0.0/26", 0, 5), None, "shares of less than sixteen addresses are of no use");
+        assert_eq!(share("10.244.0.0/16", 300, 1), None, "outside the range");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::runtime::watch;
 use parking_lot::RwLock;
-use tokio::sync::watch;
 
 use super::{Change, Event, PlaceError, Revision, Stored};
 use crate::runtime::clock::{self, Instant};

@@ -5,7 +5,7 @@ use std::{any::type_name, sync::Arc, time::Duration};
 use actix::{Actor, Addr, dev::channel::channel};
 use tokio::sync::{
     mpsc::{UnboundedSender, unbounded_channel},
-    oneshot, watch,
+    oneshot,
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     team::{Command, Team},
     tree::Tree,
 };
-use crate::runtime::entropy::Entropy;
+use crate::runtime::{entropy::Entropy, watch};
 
 /// How a whole tree ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::runtime::watch;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodStatus;
 use parking_lot::Mutex;
 use serde::Deserialize;
-use tokio::sync::watch;
 
 use crate::api::object::Object;
 use crate::runtime::store::Stored;

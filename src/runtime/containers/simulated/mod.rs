@@ -94,7 +94,9 @@ impl Simulated {
 
     /// The machine goes down and comes up: nothing runs any more, all that was made is still there to be removed.
     pub fn reboot(&self) {
-        for id in self.inner.world.lock().sandbox_ids() {
+        // The lock is not to be held in the loop: each of its rounds takes it again.
+        let sandboxes = self.inner.world.lock().sandbox_ids();
+        for id in sandboxes {
             self.inner.stop_sandbox(&id);
         }
         self.inner.hub.publish(RuntimeEvent::Relist);

@@ -6,13 +6,14 @@ use futures::FutureExt;
 use futures::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWrite, DuplexStream};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::journal::Journal;
 use super::program::{End, Program};
 use super::world::Container;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::containers::{AttachOptions, Duplex, Error, ExecOptions, LogLine, LogOptions, LogStream, Result, Session};
+use crate::runtime::watch;
 
 const PIPE: usize = 64 << 10;
 

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::runtime::watch;
 use jiff::Timestamp;
-use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::journal::Journal;

@@ -1,0 +1,216 @@
+//! Whole clusters in simulated time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Pod, ReplicationController, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use rand::RngExt;
+use serde_json::{Value, json};
+
+use super::{Cluster, Setup, run};
+use crate::api::client::{DeleteOptions, ListOptions, Patch, WriteOptions};
+use crate::api::kinds::Registry;
+use crate::api::status::Status;
+use crate::runtime::clock;
+use crate::runtime::containers::{ContainerFilter, ContainerRuntime};
+
+/// What a cluster may take to come right again after the last blow: a node's silence is noticed within 40 s, its pods are evicted after
+/// five minutes.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+impl Cluster {
+    async fn create(&self, kind: &str, name: &str, spec: Value) {
+        let kind = Registry::built_in().kind("v1", kind).unwrap();
+        let body = json!({"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name}, "spec": spec});
+        self.client.create(kind, "default", body, &WriteOptions::default()).await.unwrap();
+    }
+
+    /// A replication controller with a service of its name before it.
+    async fn deploy(&self, name: &str, replicas: usize) {
+        let container = json!({"name": "web", "image": "web", "readinessProbe": {"httpGet": {"port": 80}, "periodSeconds": 2}});
+        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 5});
+        let template = json!({"metadata": {"labels": {"app": name}}, "spec": spec});
+        self.create("ReplicationController", name, json!({"replicas": replicas, "template": template})).await;
+        self.create("Service", name, json!({"selector": {"app": name}, "ports": [{"port": 80}]})).await;
+    }
+
+    async fn scale(&self, name: &str, replicas: usize) -> Result<ReplicationController, Status> {
+        self.client.typed().patch("default", name, "", Patch::Merge(json!({"spec": {"replicas": replicas}}))).await
+    }
+
+    async fn pods(&self) -> Vec<Pod> {
+        self.client.typed::<Pod>().list("default", &ListOptions::default()).await.unwrap()
+    }
+
+    /// As a user would see it: so many pods are ready, the endpoint slices name exactly them, and the proxy sends connections to exactly them.
+    async fn serves(&self, name: &str, replicas: usize) -> Result<(), String> {
+        let pods = self.pods().await;
+        let of = |pod: &&Pod| pod.metadata.labels.as_ref().is_some_and(|labels| labels.get("app").is_some_and(|app| app == name));
+        let mut ready: Vec<String> = pods.iter().filter(of).filter(|pod| is_ready(pod)).map(address).collect();
+        ready.sort();
+        if ready.len() != replicas || pods.iter().filter(of).count() != replicas {
+            return Err(format!("{} of {replicas} pods of {name} are ready, of {} in all", ready.len(), pods.iter().filter(of).count()));
+        }
+        let slices = self.client.typed::<EndpointSlice>().list("default", &ListOptions::default()).await.unwrap();
+        let prefix = format!("{name}-");
+        let slices = slices.iter().filter(|slice| slice.metadata.name.as_ref().is_some_and(|slice| slice.starts_with(&prefix)));
+        let endpoints = slices.flat_map(|slice| slice.endpoints.iter());
+        let serving = endpoints.filter(|endpoint| endpoint.conditions.as_ref().is_some_and(|it| it.ready == Some(true)));
+        let mut named: Vec<String> = serving.flat_map(|endpoint| endpoint.addresses.clone()).collect();
+        named.sort();
+        if named != ready {
+            return Err(format!("the slices of {name} name {named:?}, and ready are {ready:?}"));
+        }
+        let table = self.proxy.table();
+        let rows = table.iter().filter(|(_, row)| row.service.name == name.into());
+        let mut proxied: Vec<String> = rows.flat_map(|(_, row)| row.backends.addresses()).map(|address| address.ip().to_string()).collect();
+        proxied.sort();
+        if proxied == ready { Ok(()) } else { Err(format!("the proxy knows {proxied:?}, and ready are {ready:?}")) }
+    }
+
+    async fn comes_right(&self, name: &str, replicas: usize) {
+        let deadline = clock::instant() + PATIENCE;
+        while let Err(what) = self.serves(name, replicas).await {
+            assert!(clock::instant() < deadline, "{what}");
+            self.pass(seconds(1)).await;
+        }
+    }
+
+    /// One blow that chance chooses.
+    async fn suffer(&mut self, replicas: &mut usize) {
+        let actors = self.root.paths();
+        let blow = self.entropy.rng().random_range(0..6);
+        let node = self.entropy.rng().random_range(0..self.nodes.len());
+        let runtime = self.nodes[node].runtime.clone();
+        match blow {
+            0 => {
+                *replicas = self.entropy.rng().random_range(20..60);
+                self.scale("web", *replicas).await.unwrap();
+            }
+            1 => {
+                let pods = self.pods().await;
+                let pod = &pods[self.entropy.rng().random_range(0..pods.len())];
+                let name = pod.metadata.name.as_ref().unwrap();
+                // It may be going already.
+                let _ = self.client.typed::<Pod>().delete("default", name, &DeleteOptions::default()).await;
+            }
+            2 => {
+                for container in runtime.list_containers(&ContainerFilter::default()).await.unwrap_or_default() {
+                    runtime.kill(&container.id, 137, false);
+                }
+            }
+            3 => runtime.reboot(),
+            4 => {
+                runtime.set_outage(Some("the engine does not answer".into()));
+                self.pass(seconds(7)).await;
+                runtime.set_outage(None);
+            }
+            // The first is the root, whose end is everybody's.
+            _ => assert!(self.root.inject_panic(&actors[self.entropy.rng().random_range(1..actors.len())])),
+        }
+    }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn address(pod: &Pod) -> String {
+    pod.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap_or_default()
+}
+
+/// A day on a hundred nodes: load, blows, and then peace.
+fn day(seed: u64) -> super::Journal {
+    let story = |mut cluster: Cluster| async move {
+        let mut replicas = 40;
+        cluster.deploy("web", replicas).await;
+        cluster.comes_right("web", replicas).await;
+        for _ in 0..8 {
+            cluster.suffer(&mut replicas).await;
+            let pause = cluster.entropy.rng().random_range(0..5000);
+            cluster.pass(Duration::from_millis(pause)).await;
+        }
+        cluster.comes_right("web", replicas).await;
+    };
+    run(Setup::new(seed, 100), story).1
+}
+
+#[test]
+fn the_whole_cast_on_a_hundred_nodes_does_the_same_again_from_its_seed() {
+    let mut digests = BTreeMap::new();
+    for seed in 0..20 {
+        let (first, second) = (day(seed), day(seed));
+        if let Some((at, one, other)) = first.difference(&second) {
+            let show = |line: Option<super::Line>| line.map_or_else(|| "nothing".to_owned(), |line| line.to_string());
+            panic!("seed {seed}: the runs differ first in line {at}:\n{}\n{}", show(one), show(other));
+        }
+        assert!(first.len() > 1000, "seed {seed}: only {} lines", first.len());
+        digests.insert(first.digest(), seed);
+    }
+    assert_eq!(digests.len(), 20, "every seed is another day");
+}
+
+#[test]
+fn every_actor_panics_once_under_load_and_no_healthy_pod_restarts() {
+    let story = |cluster: Cluster| async move {
+        cluster.deploy("steady", 12).await;
+        cluster.deploy("load", 6).await;
+        cluster.comes_right("steady", 12).await;
+        let before = runs(&cluster, "steady").await;
+        let (mut panicked, mut replicas) = (0, 6);
+        for path in cluster.root.paths().into_iter().skip(1) {
+            // A pod's worker may have gone with its pod meanwhile.
+            panicked += usize::from(cluster.root.inject_panic(&path));
+            replicas = if replicas == 6 { 8 } else { 6 };
+            while cluster.scale("load", replicas).await.is_err() {
+                cluster.pass(Duration::from_millis(100)).await;
+            }
+            cluster.pass(seconds(2)).await;
+        }
+        assert!(panicked > 60, "only {panicked} actors");
+        cluster.comes_right("load", replicas).await;
+        cluster.comes_right("steady", 12).await;
+        assert_eq!(runs(&cluster, "steady").await, before);
+        let restarted = cluster.root.tree().iter().filter(|node| node.restarts > 0).count();
+        assert!(restarted > 40, "only {restarted} were restarted");
+        assert!(cluster.client.typed::<Service>().get("default", "load").await.is_ok());
+    };
+    run(Setup::new(1, 5), story);
+}
+
+/// Of every pod of an application: its name, its containers, and how often they were restarted.
+async fn runs(cluster: &Cluster, app: &str) -> BTreeMap<String, (Option<String>, i32)> {
+    let options = ListOptions { label_selector: format!("app={app}"), ..ListOptions::default() };
+    let pods = cluster.client.typed::<Pod>().list("default", &options).await.unwrap();
+    let of = |pod: Pod| {
+        let status = pod.status.unwrap().container_statuses.unwrap().remove(0);
+        (pod.metadata.name.unwrap(), (status.container_id, status.restart_count))
+    };
+    pods.into_iter().map(of).collect()
+}
+
+#[test]
+fn an_hour_of_peace_writes_nothing_but_heartbeats() {
+    let story = |cluster: Cluster| async move {
+        cluster.deploy("web", 10).await;
+        cluster.comes_right("web", 10).await;
+        cluster.pass(seconds(120)).await;
+        let before = cluster.journal.len();
+        cluster.pass(seconds(3600)).await;
+        let lines = cluster.journal.lines().split_off(before);
+        let noise: Vec<String> = lines
+            .iter()
+            .filter(|line| !["leases", "minions"].iter().any(|kind| line.key.collection.contains(kind)))
+            .map(|line| line.to_string())
+            .collect();
+        assert_eq!(noise, Vec::<String>::new());
+    };
+    run(Setup::new(1, 20), story);
+}
