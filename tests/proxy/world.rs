@@ -18,8 +18,8 @@ use kabuki::runtime::entropy::Entropy;
 use kabuki::runtime::network::{Place, ServiceNetwork};
 use kabuki::runtime::store::{Expect, LocalStore, Store, Write};
 use kabuki::runtime::supervision::{Strategy, Supervisor, SupervisorSpec};
+use kabuki::runtime::watch;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 pub struct World {
     pub supervisor: Supervisor,
@@ -102,7 +102,7 @@ pub struct Loopback(watch::Sender<BTreeMap<Place, Vec<SocketAddr>>>);
 
 impl Loopback {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self(watch::Sender::default()))
+        Arc::new(Self(watch::Sender::new(BTreeMap::new())))
     }
 
     /// Where that address of the service range was opened for the `nth` time.

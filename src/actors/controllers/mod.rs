@@ -16,6 +16,7 @@ mod queue;
 mod quota;
 mod replication;
 mod start;
+mod storage_protection;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -31,4 +32,5 @@ pub use pod_garbage::PodGarbage;
 pub use quota::Quotas;
 pub use replication::Replication;
 pub use start::{Options, start};
+pub use storage_protection::{ClaimProtection, VolumeProtection};
 pub use tools::Tools;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Quotas, Reconciler,
-    Replication, TaintEviction, Tools,
+    ClaimProtection, Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage,
+    Quotas, Reconciler, Replication, TaintEviction, Tools, VolumeProtection,
 };
 use crate::actors::events::Recorder;
 use crate::runtime::entropy::Entropy;
@@ -48,6 +48,8 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(move |tools| TaintEviction::new(tools, eviction_events.clone()));
     cast.start(move |tools| PodGarbage::new(tools, ended_pods));
     cast.start(Quotas::new);
+    cast.start(ClaimProtection::new);
+    cast.start(VolumeProtection::new);
 }
 
 struct Cast<'a> {

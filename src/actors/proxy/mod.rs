@@ -54,7 +54,7 @@ impl Proxy {
 
     /// Resolves once the table is as somebody waits for, with what it is then.
     pub async fn reached(&self, is_so: impl FnMut(&Table) -> bool) -> Table {
-        self.0.subscribe().wait_for(is_so).await.expect("the sender lives as long as this handle").clone()
+        self.0.subscribe().wait_for(is_so).await.expect("the sender lives as long as this handle")
     }
 }
 

@@ -139,7 +139,7 @@ impl Supervisor {
     /// Resolves when the root has ended, with the reason: it is for the process to decide what to do.
     pub async fn ended(&self) -> Ended {
         let mut ended = self.0.ended.clone();
-        match ended.wait_for(Option::is_some).await.map(|ended| ended.clone()) {
+        match ended.wait_for(Option::is_some).await {
             Ok(Some(ended)) => ended,
             Ok(None) | Err(_) => Ended::GaveUp(String::from("its thread ended")),
         }
