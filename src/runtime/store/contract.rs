@@ -232,3 +232,18 @@ fn a_damaged_file_is_named_and_left_as_it_is() {
     assert!(error.contains("store.redb") && error.contains("Restore a backup"), "{error}");
     assert!(std::fs::read(&file).unwrap().starts_with(b"this was never"));
 }
+
+#[test]
+fn whatever_happened_to_the_file_is_an_error_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("store.redb");
+    drop(Embedded::open(directory.path()).unwrap());
+    let sound = std::fs::read(&file).unwrap();
+    let inverted = |from: usize| sound.iter().enumerate().map(|(at, byte)| if at < from { *byte } else { !byte }).collect::<Vec<u8>>();
+    for damaged in [Vec::new(), sound[..sound.len() / 2].to_vec(), inverted(0), inverted(4096)] {
+        std::fs::write(&file, &damaged).unwrap();
+        let error = Embedded::open(directory.path()).and_then(|engine| engine.recover()).err().unwrap().to_string();
+        assert!(error.contains("store.redb is damaged") && !error.contains('\n'), "{error}");
+        assert!(std::fs::read(&file).unwrap() == damaged, "{error}");
+    }
+}

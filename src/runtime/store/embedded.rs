@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::{Engine, EngineError, Key, Record, Recovered, Revision};
+use crate::runtime::supervision::panics;
 
 /// From `collection`, a zero byte and the path, to a checksum, a revision and the value.
 const OBJECTS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("objects");
@@ -57,6 +58,21 @@ impl Embedded {
 
     fn damaged(&self, what: impl ToString) -> EngineError {
         EngineError::Damaged { file: self.file.clone(), what: what.to_string() }
+    }
+
+    fn read(&self) -> Result<Recovered, EngineError> {
+        let guard = self.database.lock();
+        let database = guard.as_ref().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
+        let transaction = database.begin_read().map_err(|error| self.damaged(error))?;
+        let objects = transaction.open_table(OBJECTS).map_err(|error| self.damaged(error))?;
+        let mut recovered = Recovered { revision: revision(database).map_err(|error| self.damaged(error))?, entries: Vec::new() };
+        for entry in objects.iter().map_err(|error| self.damaged(error))? {
+            let (key, value) = entry.map_err(|error| self.damaged(error))?;
+            let key = decode_key(key.value()).ok_or_else(|| self.damaged("a key is not text"))?;
+            let (revision, bytes) = unseal(value.value()).ok_or_else(|| self.damaged(format!("the checksum of {key} is wrong")))?;
+            recovered.entries.push((key, revision, bytes));
+        }
+        Ok(recovered)
     }
 
     fn write(&self, head: Revision, records: &[Record]) -> Result<(), EngineError> {
@@ -104,18 +120,7 @@ impl Engine for Embedded {
     }
 
     fn recover(&self) -> Result<Recovered, EngineError> {
-        let guard = self.database.lock();
-        let database = guard.as_ref().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
-        let transaction = database.begin_read().map_err(|error| self.damaged(error))?;
-        let objects = transaction.open_table(OBJECTS).map_err(|error| self.damaged(error))?;
-        let mut recovered = Recovered { revision: revision(database).map_err(|error| self.damaged(error))?, entries: Vec::new() };
-        for entry in objects.iter().map_err(|error| self.damaged(error))? {
-            let (key, value) = entry.map_err(|error| self.damaged(error))?;
-            let key = decode_key(key.value()).ok_or_else(|| self.damaged("a key is not text"))?;
-            let (revision, bytes) = unseal(value.value()).ok_or_else(|| self.damaged(format!("the checksum of {key} is wrong")))?;
-            recovered.entries.push((key, revision, bytes));
-        }
-        Ok(recovered)
+        contained(&self.file, || self.read())
     }
 
     fn compact(&self) -> Result<(), EngineError> {
@@ -137,8 +142,24 @@ impl Engine for Embedded {
     }
 }
 
+/// redb panics on pages that it takes for sound and that make no sense.
+fn contained<T>(file: &Path, work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    panics::contain(work).unwrap_or_else(|caught| {
+        let what = format!("its pages make no sense ({} at {})", caught.message, caught.location);
+        Err(EngineError::Damaged { file: file.into(), what })
+    })
+}
+
 fn open(file: &Path) -> Result<Database, EngineError> {
-    let existed = file.exists();
+    contained(file, || open_file(file))
+}
+
+fn open_file(file: &Path) -> Result<Database, EngineError> {
+    let length = fs::metadata(file).map(|found| found.len()).ok();
+    if length == Some(0) {
+        return Err(EngineError::Damaged { file: file.into(), what: "it is empty".into() });
+    }
+    let existed = length.is_some();
     let database = redb::Builder::new().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
         redb::DatabaseError::Storage(redb::StorageError::Io(error)) if !matches!(error.kind(), std::io::ErrorKind::InvalidData) => {
             EngineError::Unreadable { file: file.into(), what: error.to_string() }

@@ -17,7 +17,7 @@
 mod child;
 mod context;
 mod node;
-mod panics;
+pub(in crate::runtime) mod panics;
 mod run;
 mod spec;
 mod supervisor;

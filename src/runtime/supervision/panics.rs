@@ -11,7 +11,7 @@ use std::{
 
 /// A panic that was contained.
 #[derive(Debug)]
-pub(super) struct Caught {
+pub(in crate::runtime) struct Caught {
     pub message: String,
     /// `file:line:column`.
     pub location: String,
@@ -36,7 +36,7 @@ thread_local! {
 static HOOK: Once = Once::new();
 
 /// Runs `work`; a panic in it goes no further. The default message is not printed: the caller reports what it caught.
-pub(super) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
+pub(in crate::runtime) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Caught> {
     HOOK.call_once(install);
     let outer = WATCH.replace(Watch::Armed);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
