@@ -80,6 +80,8 @@ fn bad_requests_are_refused_with_a_reason() {
         ] {
             assert_eq!(admin.send(method, path, "").await.failure(), (code, message.to_owned()), "{path}");
         }
+        let (code, message) = admin.get("/api/v1/nodes/x?resourceVersion=9223372036854775807").await.failure();
+        assert!(code == 504 && message.starts_with("Timeout: Too large resource version: 9223372036854775807, current: "), "{message}");
         for path in ["/nonsense", "/apis/none.example.com", "/apis/none.example.com/v1/things", "/readyz/nonesuch"] {
             let answer = admin.get(path).await;
             assert_eq!((answer.code.as_u16(), &answer.body[..]), (404, &b"404 page not found\n"[..]), "{path}");

@@ -64,6 +64,14 @@ impl Api {
         })
     }
 
+    /// Sees to it that the state is of that revision or later.
+    ///
+    /// # Errors
+    /// `Timeout`: nothing has that revision yet.
+    pub async fn reached(&self, revision: Revision) -> Result<(), Status> {
+        self.not_older(revision).await.map(drop)
+    }
+
     /// The state at that revision or later.
     pub(super) async fn not_older(&self, revision: Revision) -> Result<Snapshot<Object>, Status> {
         let snapshot = self.fresh().await?;

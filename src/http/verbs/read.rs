@@ -11,7 +11,10 @@ use crate::http::negotiation::Offer;
 
 pub async fn get(exchange: &Exchange, target: &Target) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(Offer::Objects { streams: false })?;
-    parse_revision(exchange.query.text("resourceVersion")).map_err(|why| Status::new(500, Reason::Unknown, why))?;
+    let revision = parse_revision(exchange.query.text("resourceVersion")).map_err(|why| Status::new(500, Reason::Unknown, why))?;
+    if let Some(revision) = revision {
+        exchange.front.api.reached(revision).await?;
+    }
     let object = exchange.front.api.get_subresource(target).await?;
     shape::object(exchange, representation, StatusCode::OK, &target.kind, &object)
 }
