@@ -267,3 +267,26 @@ fn what_is_probably_not_meant_is_warned_of() {
     );
     assert!((kind.warnings)(&pod, Some(&pod)).is_empty(), "only of a new pod");
 }
+
+#[test]
+fn the_cost_of_deleting_a_pod_is_a_number() {
+    let priced = |cost: &str| {
+        let mut object = pod(json!({}));
+        object["metadata"] = json!({"annotations": {"controller.kubernetes.io/pod-deletion-cost": cost}});
+        object
+    };
+    let wrong = |at: &str, cost: &str| {
+        vec![format!("{at}annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: \"{cost}\": must be a 32bit integer")]
+    };
+    for cost in ["0", "10", "-10", "2147483647", "-2147483648"] {
+        assert_eq!(judge("Pod", priced(cost)), [""; 0], "{cost}");
+    }
+    for cost in ["x", "", "+1", "08", "2147483648", "1.5"] {
+        assert_eq!(judge("Pod", priced(cost)), wrong("metadata.", cost));
+    }
+    assert_eq!(judge("PodTemplate", json!({"template": priced("x")})), wrong("template.", "x"));
+    let priced_at = |cost: &str| json!({"metadata": {"annotations": {"controller.kubernetes.io/pod-deletion-cost": cost}}});
+    assert_eq!(judge_update("Pod", priced("1"), priced_at("x"), None), wrong("metadata.", "x"));
+    // What was wrong before the rule was there does not stop a pod's life.
+    assert_eq!(judge_update("Pod", priced("x"), json!({"status": {"phase": "Running"}}), Some(Subresource::Status)), [""; 0]);
+}

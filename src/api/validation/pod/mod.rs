@@ -13,6 +13,8 @@ mod update;
 mod volume;
 mod warnings;
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Pod, PodResourceClaim, PodSpec, PodTemplate, PodTemplateSpec};
 
 pub use handler::port;
@@ -28,9 +30,12 @@ use super::words::{one_of, required_one_of};
 use super::{ErrorList, NameForm, Path, resources};
 use container::Surroundings;
 
+/// What it costs to delete the pod, as against others of its controller (KEP-2255).
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
 /// A new pod.
 pub fn pod(pod: &Pod) -> ErrorList {
-    let mut errors = metadata_and_spec(pod);
+    let mut errors = metadata_and_spec(pod, None);
     let Some(spec) = &pod.spec else { return errors };
     let path = Path::new("spec");
     if spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()) {
@@ -40,9 +45,12 @@ pub fn pod(pod: &Pod) -> ErrorList {
     errors
 }
 
-/// What holds for a pod at any time.
-pub fn metadata_and_spec(pod: &Pod) -> ErrorList {
+/// What holds for a pod at any time. `old` is what it was before an update: what could not be said then, is not held against it now.
+pub fn metadata_and_spec(pod: &Pod, old: Option<&Pod>) -> ErrorList {
     let mut errors = object_meta(&pod.metadata, true, NameForm::Subdomain, &Path::new("metadata"));
+    if old.is_none_or(|old| deletion_cost(old.metadata.annotations.as_ref()).is_ok()) {
+        check_deletion_cost(pod.metadata.annotations.as_ref(), &Path::new("metadata").child("annotations"), &mut errors);
+    }
     let path = Path::new("spec");
     let empty = PodSpec::default();
     let spec = pod.spec.as_ref().unwrap_or(&empty);
@@ -57,6 +65,20 @@ pub fn metadata_and_spec(pod: &Pod) -> ErrorList {
         }
     }
     errors
+}
+
+/// The cost that annotations name, none if they name none; else the text that is no number (KEP-2255: leading pluses and zeros are not
+/// allowed).
+fn deletion_cost(annotations: Option<&BTreeMap<String, String>>) -> Result<Option<i32>, &str> {
+    let Some(text) = annotations.and_then(|annotations| annotations.get(DELETION_COST)) else { return Ok(None) };
+    let is_plain = text == "0" || text.starts_with(|first: char| first == '-' || ('1'..='9').contains(&first));
+    text.parse().ok().filter(|_| is_plain).map(Some).ok_or(text)
+}
+
+fn check_deletion_cost(annotations: Option<&BTreeMap<String, String>>, path: &Path, errors: &mut ErrorList) {
+    if let Err(text) = deletion_cost(annotations) {
+        errors.invalid(&path.key(DELETION_COST), text, "must be a 32bit integer");
+    }
 }
 
 fn tokens_without_account(spec: &PodSpec, path: &Path, errors: &mut ErrorList) {
@@ -188,6 +210,7 @@ pub fn template_spec(template: &PodTemplateSpec, path: &Path, errors: &mut Error
     let metadata = template.metadata.as_ref();
     labels(metadata.and_then(|metadata| metadata.labels.as_ref()), &path.child("labels"), errors);
     annotations(metadata.and_then(|metadata| metadata.annotations.as_ref()), &path.child("annotations"), errors);
+    check_deletion_cost(metadata.and_then(|metadata| metadata.annotations.as_ref()), &path.child("annotations"), errors);
     let empty = PodSpec::default();
     let spec = template.spec.as_ref().unwrap_or(&empty);
     pod_spec(spec, &path.child("spec"), errors);

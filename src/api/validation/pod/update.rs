@@ -15,7 +15,7 @@ existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set t
 
 pub fn pod_update(new: &Pod, old: &Pod) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
-    errors.extend(metadata_and_spec(new));
+    errors.extend(metadata_and_spec(new, Some(old)));
     let (Some(new), Some(old)) = (&new.spec, &old.spec) else { return errors };
     let path = Path::new("spec");
     let none = Vec::new();
@@ -137,7 +137,7 @@ fn added_tolerations(new: &[Toleration], old: &[Toleration], path: &Path, errors
 
 /// Ephemeral containers can be added, and then stand as they are.
 pub fn ephemeral_containers_update(new: &Pod, old: &Pod) -> ErrorList {
-    let mut errors = metadata_and_spec(new);
+    let mut errors = metadata_and_spec(new, Some(old));
     let path = Path::new("spec");
     let path = path.child("ephemeralContainers");
     let list = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.ephemeral_containers.clone()).unwrap_or_default();
@@ -158,7 +158,7 @@ pub fn ephemeral_containers_update(new: &Pod, old: &Pod) -> ErrorList {
 /// What containers ask for, of CPU and memory, may change; what they stand for may not.
 pub fn pod_resize(new: &Pod, old: &Pod) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
-    errors.extend(metadata_and_spec(new));
+    errors.extend(metadata_and_spec(new, Some(old)));
     let (Some(new_spec), Some(old_spec)) = (&new.spec, &old.spec) else { return errors };
     let path = Path::new("spec");
     let class = |pod: &Pod| pod.status.as_ref().and_then(|status| status.qos_class.clone()).unwrap_or_default();
