@@ -116,7 +116,7 @@ async fn quota(world: &World, name: &str, spec: Value, used: Value) {
     world.create("resourcequotas", "default", json!({"metadata": {"name": name}, "spec": spec})).await.unwrap();
     let target = Target::new(&kind("resourcequotas"), "default", name).subresource(Subresource::Status);
     let patch = Patch::Merge(json!({"status": {"hard": spec["hard"], "used": used}}));
-    world.api.patch(&call(), &target, &patch).await.unwrap();
+    world.api.patch(&call(), &target, &patch, &[]).await.unwrap();
 }
 
 #[test]

@@ -23,10 +23,10 @@ fn a_status_is_written_by_its_subresource_only() {
         let pod = world.pod("p", json!({})).await;
         assert_eq!(pod.value()["status"], json!({"phase": "Pending", "qosClass": "BestEffort"}));
         let patch = Patch::Merge(json!({"spec": {"nodeName": "other"}, "status": {"phase": "Running"}}));
-        let patched = world.api.patch(&call(), &target("pods", "p", Subresource::Status), &patch).await.unwrap().value();
+        let patched = world.api.patch(&call(), &target("pods", "p", Subresource::Status), &patch, &[]).await.unwrap().value();
         assert_eq!((&patched["status"]["phase"], patched["spec"].get("nodeName")), (&json!("Running"), None));
         let patch = Patch::Merge(json!({"metadata": {"labels": {"a": "b"}}, "status": {"phase": "Failed"}}));
-        let patched = world.api.patch(&call(), &Target::new(&kind("pods"), "default", "p"), &patch).await.unwrap();
+        let patched = world.api.patch(&call(), &Target::new(&kind("pods"), "default", "p"), &patch, &[]).await.unwrap();
         assert_eq!((patched.value()["status"]["phase"].clone(), patched.meta().generation), (json!("Running"), 1));
     });
 }
@@ -86,12 +86,12 @@ fn a_scale_is_read_and_set_like_an_object() {
         let scale = world.api.get_subresource(&target).await.unwrap();
         assert_eq!((scale.value()["spec"].clone(), scale.value()["status"]["selector"].clone()), (json!({"replicas": 2}), json!("app=x")));
         let patch = |replicas: i64| Patch::Merge(json!({"spec": {"replicas": replicas}}));
-        let scaled = world.api.patch(&call(), &target, &patch(5)).await.unwrap();
+        let scaled = world.api.patch(&call(), &target, &patch(5), &[]).await.unwrap();
         assert_eq!(scaled.value()["spec"]["replicas"], 5);
         let controller = world.get("replicationcontrollers", "x").await.unwrap();
         assert_eq!((controller.value()["spec"]["replicas"].clone(), controller.meta().generation), (json!(5), 2));
         assert_eq!(controller.revision(), scaled.revision());
-        let wrong = world.api.patch(&call(), &target, &patch(-1)).await.unwrap_err();
+        let wrong = world.api.patch(&call(), &target, &patch(-1), &[]).await.unwrap_err();
         let why = "Scale.autoscaling \"x\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0";
         assert_eq!(wrong.message, why);
         let mut stale = scale.value();

@@ -168,3 +168,26 @@ fn the_supervision_tree_can_be_seen() {
         assert_eq!(site.nobody().get("/debug/actors").await.code, 403);
     });
 }
+
+#[test]
+fn a_field_that_a_patch_gives_twice_is_refused_or_warned_of() {
+    site(async |site| {
+        site.admin().post(CONFIGS, CONFIG).await;
+        for (format, patch, note) in [
+            ("merge-patch", r#"{"data": {"c": "1", "c": "2"}}"#, r#"duplicate field "data.c""#),
+            ("strategic-merge-patch", r#"{"data": {"c": "1"}, "data": {"c": "2"}}"#, r#"duplicate field "data""#),
+            ("json-patch", r#"[{"op": "add", "path": "/data/c", "value": "1", "value": "2"}]"#, r#"duplicate field "[0].value""#),
+        ] {
+            let send = async |validation: &str| {
+                let client = site.admin().with("content-type", &format!("application/{format}+json"));
+                client.send(Method::PATCH, &format!("{CONFIGS}/c?fieldValidation={validation}"), patch).await
+            };
+            let (code, message) = send("Strict").await.failure();
+            assert!(code == 422 && message.ends_with(&format!("strict decoding error: {note}")), "{code} {message}");
+            let warned = send("Warn").await;
+            assert_eq!((warned.code.as_u16(), &warned.json()["data"]["c"]), (200, &json!("2")), "{format}");
+            assert!(warned.header("warning").contains(&note.replace('"', "\\\"")), "{}", warned.header("warning"));
+            assert_eq!(send("Ignore").await.code, 200);
+        }
+    });
+}

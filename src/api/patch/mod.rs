@@ -15,12 +15,19 @@ use crate::api::validation::{ErrorList, FieldErrorKind};
 
 pub use three_way::three_way;
 
-/// What `patch` makes of an object: decoded, not yet completed by defaults nor validated.
+/// What `patch` makes of an object: decoded, not yet completed by defaults nor validated. `strict` is what strict decoding has against the
+/// patch itself.
 ///
 /// # Errors
 /// With upstream's codes and messages: a patch that is malformed, does not apply or is too large; an outcome that is no object of the
 /// target's type; server-side apply.
-pub fn apply(target: Target<'_>, current: &Value, patch: &Patch, validation: FieldValidation) -> Result<Decoded, Status> {
+pub fn apply(
+    target: Target<'_>,
+    current: &Value,
+    patch: &Patch,
+    strict: &[String],
+    validation: FieldValidation,
+) -> Result<Decoded, Status> {
     let mut patched = current.clone();
     let (dialect, shown) = match patch {
         Patch::Json(operations) => {
@@ -41,7 +48,7 @@ pub fn apply(target: Target<'_>, current: &Value, patch: &Patch, validation: Fie
             return Err(Status::new(415, Reason::UnsupportedMediaType, "server-side apply is not supported by this server"));
         }
     };
-    examine(target, &patched, dialect, validation).map_err(|refusal| {
+    examine(target, &patched, dialect, strict.to_vec(), validation).map_err(|refusal| {
         let mut errors = ErrorList::default();
         errors.push(FieldErrorKind::Invalid, "patch", format!("Invalid value: {shown:?}: {}", refusal.why));
         Status::invalid("", "", "", &errors)

@@ -25,7 +25,7 @@ fn pod() -> Value {
 
 /// The outcome's value at a pointer.
 fn strategic(patch: Value, pointer: &str) -> Value {
-    let patched = apply(POD, &pod(), &Patch::Strategic(patch), FieldValidation::Strict).unwrap().value;
+    let patched = apply(POD, &pod(), &Patch::Strategic(patch), &[], FieldValidation::Strict).unwrap().value;
     patched.pointer(pointer).cloned().unwrap_or_default()
 }
 
@@ -117,7 +117,7 @@ fn patches_that_cannot_be_applied_are_refused_in_upstreams_words() {
         ),
         (Patch::Apply(json!({})), 415, "server-side apply is not supported by this server".into()),
     ] {
-        let status = apply(POD, &pod(), &patch, FieldValidation::Strict).unwrap_err();
+        let status = apply(POD, &pod(), &patch, &[], FieldValidation::Strict).unwrap_err();
         assert_eq!((status.code, status.message), (code, message), "{patch:?}");
     }
 }
@@ -125,7 +125,7 @@ fn patches_that_cannot_be_applied_are_refused_in_upstreams_words() {
 #[test]
 fn json_patches_change_what_their_pointers_name_or_nothing() {
     let object = json!({"metadata": {"name": "c", "finalizers": ["a", "b"]}, "data": {"a": "1"}});
-    let patched = |operations: Value| apply(CONFIG_MAP, &object, &Patch::Json(operations), FieldValidation::Strict);
+    let patched = |operations: Value| apply(CONFIG_MAP, &object, &Patch::Json(operations), &[], FieldValidation::Strict);
     let finalizers = json!([
         {"op": "add", "path": "/metadata/finalizers/-", "value": "c"},
         {"op": "add", "path": "/metadata/finalizers/0", "value": "z"},
@@ -158,22 +158,22 @@ proptest! {
     fn a_strategic_patch_applied_twice_is_as_applied_once(live in items(), patch in items()) {
         let object = json!({"metadata": {"name": "p"}, "spec": {"containers": live}});
         let patch = Patch::Strategic(json!({"spec": {"containers": patch}}));
-        let once = apply(POD, &object, &patch, FieldValidation::Strict).unwrap().value;
-        prop_assert_eq!(&apply(POD, &once, &patch, FieldValidation::Strict).unwrap().value, &once);
+        let once = apply(POD, &object, &patch, &[], FieldValidation::Strict).unwrap().value;
+        prop_assert_eq!(&apply(POD, &once, &patch, &[], FieldValidation::Strict).unwrap().value, &once);
     }
 
     #[test]
     fn an_empty_strategic_patch_and_the_object_itself_change_nothing(live in items()) {
         let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": live}});
-        let decoded = apply(POD, &object, &Patch::Strategic(json!({})), FieldValidation::Strict).unwrap().value;
-        let itself = apply(POD, &decoded, &Patch::Strategic(decoded.clone()), FieldValidation::Strict).unwrap().value;
+        let decoded = apply(POD, &object, &Patch::Strategic(json!({})), &[], FieldValidation::Strict).unwrap().value;
+        let itself = apply(POD, &decoded, &Patch::Strategic(decoded.clone()), &[], FieldValidation::Strict).unwrap().value;
         prop_assert_eq!(itself, decoded);
     }
 
     #[test]
     fn everything_that_a_strategic_patch_names_is_in_the_outcome(live in items(), patch in items()) {
         let object = json!({"spec": {"containers": live}});
-        let outcome = apply(POD, &object, &Patch::Strategic(json!({"spec": {"containers": patch}})), FieldValidation::Strict).unwrap().value;
+        let outcome = apply(POD, &object, &Patch::Strategic(json!({"spec": {"containers": patch}})), &[], FieldValidation::Strict).unwrap().value;
         let outcome = outcome["spec"]["containers"].as_array().cloned().unwrap_or_default();
         for item in patch.as_array().unwrap() {
             prop_assert!(outcome.contains(item));

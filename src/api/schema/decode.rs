@@ -115,13 +115,21 @@ pub fn decode(target: Target<'_>, body: Body<'_>, validation: FieldValidation) -
 /// # Errors
 /// As [`decode`].
 pub fn decode_value(target: Target<'_>, body: &Value, validation: FieldValidation) -> Result<Decoded, Status> {
-    examine(target, body, Dialect::Json, validation).map_err(|refusal| refusal.status(target))
+    examine(target, body, Dialect::Json, Vec::new(), validation).map_err(|refusal| refusal.status(target))
 }
 
-/// The same, for those who have their own words for a refusal.
-pub(in crate::api) fn examine(target: Target<'_>, body: &Value, dialect: Dialect, validation: FieldValidation) -> Result<Decoded, Refusal> {
-    let read = Source::Value(body).read(target.schema, dialect).expect("a value in memory is well formed");
-    settle(target, Source::Value(body), read, validation)
+/// The same, for those who have their own words for a refusal. `strict` is what strict decoding has against what the body was made from.
+pub(in crate::api) fn examine(
+    target: Target<'_>,
+    body: &Value,
+    dialect: Dialect,
+    mut strict: Vec<String>,
+    validation: FieldValidation,
+) -> Result<Decoded, Refusal> {
+    let (value, mut notes) = Source::Value(body).read(target.schema, dialect).expect("a value in memory is well formed");
+    strict.append(&mut notes.strict);
+    notes.strict = strict;
+    settle(target, Source::Value(body), (value, notes), validation)
 }
 
 /// Where a body is read from.

@@ -4,6 +4,7 @@
 //! empty. On it stand [`decode`] (what Go's decoder and encoder would leave of a body) and [`finish`] (what the server always writes).
 
 mod decode;
+mod duplicates;
 mod facts;
 mod finish;
 mod go;
@@ -11,6 +12,7 @@ mod visit;
 
 pub(in crate::api) use decode::examine;
 pub use decode::{Body, Decoded, Target, decode, decode_value};
+pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
 pub(in crate::api) use visit::Dialect;

@@ -100,25 +100,30 @@ impl Notes {
         self.fault.get_or_insert(fault);
     }
 
-    fn strict(&mut self, what: &str, name: &str) {
+    pub fn strict(&mut self, what: &str, name: &str) {
         let path = format!("{}.{name}", self.path);
-        let note = format!("{what} field {:?}", &path[1..]);
+        let note = format!("{what} field {:?}", path.strip_prefix('.').unwrap_or(&path));
         if self.strict.len() < STRICT_MAX && !self.strict.contains(&note) {
             self.strict.push(note);
         }
     }
 
-    fn enter(&mut self, name: &str) -> usize {
+    pub fn enter(&mut self, name: &str) -> usize {
         let before = self.path.len();
         self.path.push('.');
         self.path.push_str(name);
         before
     }
 
-    fn enter_item(&mut self, index: usize) -> usize {
+    pub fn enter_item(&mut self, index: usize) -> usize {
         let before = self.path.len();
         write!(self.path, "[{index}]").expect("a String takes all");
         before
+    }
+
+    /// Back to where we were before entering.
+    pub fn leave(&mut self, before: usize) {
+        self.path.truncate(before);
     }
 }
 
@@ -231,7 +236,7 @@ impl Reader<'_> {
             self.notes.fields.push((known, field.name));
             let value = access.next_value_seed(self.inner(&field.shape, field.go))?;
             self.notes.fields.pop();
-            self.notes.path.truncate(before);
+            self.notes.leave(before);
             let keeps_zero = matches!(field.presence, Presence::Pointer | Presence::PointerNull);
             if !value.is_null() && (keeps_zero || !field.shape.is_zero(&value)) {
                 object.insert(field.name.to_owned(), value);
@@ -245,7 +250,7 @@ impl Reader<'_> {
         while let Some(key) = access.next_key::<String>()? {
             let before = self.notes.enter(&key);
             let value = access.next_value_seed(self.inner(item, None))?;
-            self.notes.path.truncate(before);
+            self.notes.leave(before);
             if object.contains_key(&key) {
                 self.notes.strict("duplicate", &key);
             }
@@ -313,7 +318,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         loop {
             let before = self.notes.enter_item(items.len());
             let value = access.next_element_seed(self.inner(item, None))?;
-            self.notes.path.truncate(before);
+            self.notes.leave(before);
             match value {
                 Some(Value::Null) => items.push(item.zero()),
                 Some(value) => items.push(value),

@@ -108,7 +108,7 @@ impl Client for LocalClient {
         patch: Patch,
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { self.api.patch(&self.call(options), &target(kind, namespace, name, subresource)?, &patch).await }.boxed()
+        async move { self.api.patch(&self.call(options), &target(kind, namespace, name, subresource)?, &patch, &[]).await }.boxed()
     }
 
     fn delete<'a>(

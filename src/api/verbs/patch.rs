@@ -9,13 +9,13 @@ use crate::api::status::Status;
 
 impl Api {
     /// Changes an object, or what of it the subresource stands for. Tried again when another write came first, unless the patched
-    /// object names a `resourceVersion`.
+    /// object names a `resourceVersion`. `strict` is what strict decoding has against the patch itself.
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `Invalid`, a patch that does not fit, what admission has against the outcome.
-    pub async fn patch(&self, call: &Call, target: &Target, patch: &Patch) -> Result<Object, Status> {
+    pub async fn patch(&self, call: &Call, target: &Target, patch: &Patch, strict: &[String]) -> Result<Object, Status> {
         let change = |old: &Object| {
-            let mut value = call.heed(patch::apply(target.body(), &old.value(), patch, call.options.field_validation)?);
+            let mut value = call.heed(patch::apply(target.body(), &old.value(), patch, strict, call.options.field_validation)?);
             metadata::check_name(target, &mut value)?;
             Ok(value)
         };

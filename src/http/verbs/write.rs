@@ -4,9 +4,10 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use super::{read_body, shape};
-use crate::api::client::{Patch, WriteOptions};
+use crate::api::client::{FieldValidation, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry, Subresource};
 use crate::api::object::Object;
+use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{Call, Target};
 use crate::http::front::Exchange;
@@ -48,7 +49,10 @@ pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) 
     let is_apply = body::media_type(headers) == "application/apply-patch+yaml";
     let options = options::patch(&exchange.query, is_apply, &exchange.user_agent())?;
     let call = Call::new(exchange.user.clone(), options);
-    let patched = exchange.front.api.patch(&call, target, &decode(&bytes)?).await?;
+    let patch = decode(&bytes)?;
+    let heeded = call.options.field_validation != FieldValidation::Ignore;
+    let strict = if heeded && !is_apply { schema::duplicates(&bytes) } else { Vec::new() };
+    let patched = exchange.front.api.patch(&call, target, &patch, &strict).await?;
     answer(exchange, representation, StatusCode::OK, &target.kind, &patched, &call)
 }
 
