@@ -1,6 +1,6 @@
 //! JSON patch, with bounds on what it may cost.
 
-use json_patch::{PatchOperation, patch_unsafe};
+use json_patch::{AddOperation, PatchOperation, patch_unsafe};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(super) fn apply(object: &mut Value, patch: &Value) -> Result<(), Status> {
     }
     let mut copied = 0;
     for operation in operations {
-        let operation = PatchOperation::deserialize(operation).map_err(|_| rejected())?;
+        let operation = lenient(PatchOperation::deserialize(operation).map_err(|_| rejected())?, object);
         if let PatchOperation::Copy(copy) = &operation {
             copied += copy.from.resolve(object).map_or(0, |source| source.to_string().len());
             if copied > COPIED_MAX {
@@ -34,6 +34,21 @@ pub(super) fn apply(object: &mut Value, patch: &Value) -> Result<(), Status> {
         patch_unsafe(object, std::slice::from_ref(&operation)).map_err(|_| rejected())?;
     }
     Ok(())
+}
+
+/// Upstream's `replace` adds a member that an object does not have, other than RFC 6902 says.
+fn lenient(operation: PatchOperation, object: &Value) -> PatchOperation {
+    match operation {
+        PatchOperation::Replace(replace) if is_new_member(object, replace.path.as_str()) => {
+            PatchOperation::Add(AddOperation { path: replace.path, value: replace.value })
+        }
+        other => other,
+    }
+}
+
+fn is_new_member(object: &Value, path: &str) -> bool {
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| object.pointer(parent));
+    parent.is_some_and(Value::is_object) && object.pointer(path).is_none()
 }
 
 fn too_large(why: String) -> Status {

@@ -126,6 +126,8 @@ fn patches_that_cannot_be_applied_are_refused_in_upstreams_words() {
 fn json_patches_change_what_their_pointers_name_or_nothing() {
     let object = json!({"metadata": {"name": "c", "finalizers": ["a", "b"]}, "data": {"a": "1"}});
     let patched = |operations: Value| apply(CONFIG_MAP, &object, &Patch::Json(operations), &[], FieldValidation::Strict);
+    let replaced = patched(json!([{"op": "replace", "path": "/data/b", "value": "2"}])).unwrap().value;
+    assert_eq!(replaced["data"], json!({"a": "1", "b": "2"}));
     let finalizers = json!([
         {"op": "add", "path": "/metadata/finalizers/-", "value": "c"},
         {"op": "add", "path": "/metadata/finalizers/0", "value": "z"},
@@ -139,7 +141,7 @@ fn json_patches_change_what_their_pointers_name_or_nothing() {
         json!({"op": "remove", "path": "/metadata/finalizers/9"}),
         json!({"op": "add", "path": "/metadata/annotations/x", "value": "y"}),
         json!({"op": "test", "path": "/data/none", "value": "5"}),
-        json!({"op": "replace", "path": "/data/none", "value": "5"}),
+        json!({"op": "replace", "path": "/none/none", "value": "5"}),
     ] {
         let status = patched(json!([operation])).unwrap_err();
         assert_eq!((status.code, status.message.as_str()), (422, "the server rejected our request due to an error in our request"));
