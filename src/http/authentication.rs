@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::authorization::UNAUTHENTICATED;
 use super::identity::{ADMIN, Identity};
 use crate::api::client::ClientRef;
 use crate::api::kinds::Registry;
@@ -92,7 +93,7 @@ impl PeerUser {
 }
 
 fn anonymous() -> User {
-    User { name: "system:anonymous".into(), groups: vec!["system:unauthenticated".into()], ..User::default() }
+    User { name: "system:anonymous".into(), groups: vec![UNAUTHENTICATED.into()], ..User::default() }
 }
 
 fn account(claims: &Claims) -> User {

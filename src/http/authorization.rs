@@ -12,6 +12,8 @@ pub trait Authorizer: Send + Sync + 'static {
 /// Fixed rules: masters may do everything, nodes and the system's service accounts what their work needs, everybody may see what is public.
 pub struct SystemRules;
 
+/// The group of all who have not shown who they are.
+pub const UNAUTHENTICATED: &str = "system:unauthenticated";
 /// What anybody may read, without saying who they are.
 const PUBLIC: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
 /// What whoever is known may read: discovery.

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use super::authentication::{Authenticator, PeerUser};
 use super::authorization::{self, Authorizer};
+use super::impersonation::impersonate;
 use super::negotiation::{Offer, Representation, negotiate};
 use super::request::{Query, RequestInfo};
 use super::response::Style;
@@ -100,6 +101,7 @@ async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Pay
     let within = options::timeout(&query)?.unwrap_or(ANSWER_WITHIN).min(ANSWER_WITHIN);
     let peer = request.conn_data::<PeerUser>().cloned();
     let user = front.authenticator.authenticate(peer.as_ref(), request.headers()).await?;
+    let user = impersonate(user, request.headers())?;
     let info = RequestInfo::new(request.method().as_str(), request.path(), &query);
     if !front.authorizer.allows(&user, &info) {
         return Err(authorization::forbidden(&user, &info));

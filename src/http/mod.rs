@@ -10,6 +10,7 @@ mod discovery;
 pub mod front;
 mod health;
 pub mod identity;
+mod impersonation;
 mod negotiation;
 mod openapi;
 mod options;

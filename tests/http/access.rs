@@ -87,3 +87,14 @@ fn a_node_changes_its_own_node_and_no_other() {
         assert_eq!(node.send(hyper::Method::DELETE, "/api/v1/nodes/own", "").await.code, 403);
     });
 }
+
+#[test]
+fn the_administrator_may_act_as_somebody_else_and_then_may_no_more_than_they() {
+    site(async |site| {
+        assert_eq!(site.admin().with("impersonate-user", "alice").get(SECRETS).await.code, 403);
+        let master = site.admin().with("impersonate-user", "alice").with("impersonate-group", "system:masters");
+        assert_eq!(master.get(SECRETS).await.code, 200);
+        let nobody = site.nobody().with("impersonate-user", "kubernetes-admin").get(SECRETS).await;
+        assert_eq!(nobody.code, 403);
+    });
+}
