@@ -48,6 +48,10 @@ fn what_cannot_work_is_refused_in_one_line() {
     let overlap = refused(&["up", "--service-cidr=10.0.0.0/8", "--pod-cidr=10.244.0.0/16"]);
     assert_eq!(overlap, "error: --service-cidr 10.0.0.0/8 and --pod-cidr 10.244.0.0/16 overlap: choose ranges apart");
     assert!(refused(&["up", "no-such.yaml"]).contains("no-such.yaml: there is no such file"));
+    let small = refused(&["up", "--service-cidr=10.0.0.0/30"]);
+    assert_eq!(small, "error: --service-cidr 10.0.0.0/30 is too small: it needs at least 16 addresses, a /28");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    assert!(refused(&["up", "--data-dir", file.path().to_str().unwrap()]).contains("this is a file"));
 
     let site = Site::up(2, &["--nodes=0"]);
     let directory = site.data().to_str().unwrap();

@@ -16,6 +16,9 @@ use super::access::default_data_directory;
 use crate::runtime::network::Cidr;
 use process::Process;
 
+/// The fewest addresses that services can do with: the API has the first, the name server the tenth.
+const SERVICE_ADDRESSES: u128 = 16;
+
 /// A cluster in one process, until Ctrl-C
 #[derive(Args, Clone, Debug)]
 pub struct Up {
@@ -88,6 +91,14 @@ impl Up {
             return Err(
                 format!("--service-cidr {} and --pod-cidr {} overlap: choose ranges apart", self.service_cidr, self.pod_cidr).into()
             );
+        }
+        if self.service_cidr.size() < SERVICE_ADDRESSES {
+            let range = self.service_cidr;
+            return Err(format!("--service-cidr {range} is too small: it needs at least {SERVICE_ADDRESSES} addresses, a /28").into());
+        }
+        let directory = self.data_directory();
+        if directory.exists() && !directory.is_dir() {
+            return Err(format!("--data-dir {}: this is a file, and the cluster's state needs a directory", directory.display()).into());
         }
         if self.runtime == Runtime::Docker && self.nodes.is_some_and(|nodes| nodes > 1) {
             return Err("--nodes: with --runtime docker there is one node, this machine; for more, use --runtime simulated".into());
