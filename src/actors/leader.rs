@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use crate::runtime::watch;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Running, WrapFuture};
 use k8s_openapi::api::coordination::v1::Lease;
 use rand::RngExt;
@@ -21,6 +20,7 @@ use crate::api::status::Status;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::supervision::{ChildSpec, Ctx, Supervisor};
+use crate::runtime::watch;
 
 /// For so long others respect a claim that is not renewed.
 const LEASE_DURATION: Duration = Duration::from_secs(15);

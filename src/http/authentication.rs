@@ -16,6 +16,9 @@ use crate::api::tokens::{Claims, ISSUER, Reference, Tokens};
 use crate::api::verbs::{AUTHENTICATED, User};
 use crate::runtime::clock;
 
+/// Who has not shown who they are.
+pub(super) const ANONYMOUS: &str = "system:anonymous";
+
 /// How long after its deletion was asked for a pod's token still counts (KEP-1205: its grace period may be used to say goodbye).
 const GOODBYE_SECONDS: i64 = 60;
 
@@ -93,13 +96,19 @@ impl PeerUser {
 }
 
 fn anonymous() -> User {
-    User { name: "system:anonymous".into(), groups: vec![UNAUTHENTICATED.into()], ..User::default() }
+    User { name: ANONYMOUS.into(), groups: vec![UNAUTHENTICATED.into()], ..User::default() }
+}
+
+/// The groups that every service account of a namespace is in.
+pub(super) fn account_groups(namespace: &str) -> [String; 2] {
+    ["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")]
 }
 
 fn account(claims: &Claims) -> User {
     let bound = &claims.kubernetes;
     let namespace = &bound.namespace;
-    let groups = vec!["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}"), AUTHENTICATED.into()];
+    let [all, own] = account_groups(namespace);
+    let groups = vec![all, own, AUTHENTICATED.into()];
     let mut user = User {
         name: format!("system:serviceaccount:{namespace}:{}", bound.serviceaccount.name),
         uid: bound.serviceaccount.uid.clone(),

@@ -2,6 +2,7 @@
 
 use actix_web::http::header::HeaderMap;
 
+use super::authentication::{ANONYMOUS, account_groups};
 use super::authorization::UNAUTHENTICATED;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{AUTHENTICATED, MASTERS, User};
@@ -10,7 +11,6 @@ const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
 const UID: &str = "impersonate-uid";
 const EXTRA: &str = "impersonate-extra-";
-const ANONYMOUS: &str = "system:anonymous";
 
 /// The user that a request is to be answered for: the one who sent it, or whom its headers name.
 ///
@@ -33,7 +33,7 @@ pub fn impersonate(user: User, headers: &HeaderMap) -> Result<User, Status> {
     if groups.is_empty()
         && let Some((namespace, _)) = account(&name)
     {
-        groups = vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")];
+        groups = account_groups(namespace).into();
     }
     let known = if name == ANONYMOUS { UNAUTHENTICATED } else { AUTHENTICATED };
     if !groups.iter().any(|group| group == AUTHENTICATED || group == UNAUTHENTICATED) {

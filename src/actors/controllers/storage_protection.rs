@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{self, PersistentVolume, PersistentVolumeClaim};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
@@ -16,24 +17,47 @@ use crate::api::status::Status;
 const CLAIM_FINALIZER: &str = "kubernetes.io/pvc-protection";
 const VOLUME_FINALIZER: &str = "kubernetes.io/pv-protection";
 
-/// The claims of the objects' own namespace that a pod uses: what kubelets see, so only once it is scheduled.
+/// What counts of a pod: every change of any pod is looked at, so nothing else is read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pod {
+    spec: Spec,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    node_name: String,
+    volumes: Vec<Volume>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Volume {
+    name: String,
+    persistent_volume_claim: Option<ClaimSource>,
+    ephemeral: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ClaimSource {
+    claim_name: String,
+}
+
+/// The claims of its own namespace that a pod uses: what kubelets see, so only once it is scheduled.
 struct Used(BTreeSet<String>);
 
 impl From<&Object> for Used {
     fn from(object: &Object) -> Self {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Pod {
-            spec: PodSpec,
-        }
         let Pod { spec } = object.parse().unwrap_or_else(|error| {
             tracing::error!(pod = object.name(), %error, "a stored pod cannot be parsed");
             Pod::default()
         });
-        if spec.node_name.is_none_or(|node| node.is_empty()) {
+        if spec.node_name.is_empty() {
             return Self(BTreeSet::new());
         }
-        let claims = spec.volumes.into_iter().flatten().filter_map(|volume| match (volume.persistent_volume_claim, volume.ephemeral) {
+        let claims = spec.volumes.into_iter().filter_map(|volume| match (volume.persistent_volume_claim, volume.ephemeral) {
             (Some(source), _) => Some(source.claim_name),
             // Such a claim is named after its pod and the volume (Ephemeral Volumes).
             (None, Some(_)) => Some(format!("{}-{}", object.name(), volume.name)),
@@ -56,7 +80,7 @@ impl ClaimProtection {
         Self {
             client: tools.client.clone(),
             claims: tools.informers.typed::<PersistentVolumeClaim>(),
-            pods: tools.informers.typed::<Pod>(),
+            pods: tools.informers.typed::<v1::Pod>(),
             kind: Registry::built_in().of::<PersistentVolumeClaim>().clone(),
         }
     }

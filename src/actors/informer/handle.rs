@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Weak};
 
-use crate::runtime::watch;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::subscription::Inbox;
 use super::{Delta, Index, Subscription, View};
 use crate::runtime::store::Revision;
+use crate::runtime::watch;
 
 /// Reads and follows an informer, from any thread. Cloned handles share it.
 #[derive(Clone)]

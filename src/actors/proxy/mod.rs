@@ -18,7 +18,6 @@ mod udp;
 
 use std::sync::Arc;
 
-use crate::runtime::watch;
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 
 pub use backends::Backends;
@@ -31,6 +30,7 @@ use super::informer::Informers;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::ServiceNetwork;
 use crate::runtime::supervision::{ChildSpec, Strategy, Supervisor};
+use crate::runtime::watch;
 use listeners::Listeners;
 use proxier::Proxier;
 

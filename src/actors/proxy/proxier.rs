@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::runtime::watch;
 use actix::{Actor, AsyncContext, StreamHandler};
 use futures::{Stream, StreamExt, stream};
 
@@ -17,6 +16,7 @@ use super::slice_view::{SERVICE_NAME, SliceView, service_of};
 use super::table::Table;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::runtime::supervision::Ctx;
+use crate::runtime::watch;
 
 pub struct Proxier {
     pub services: InformerHandle,

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::runtime::watch;
 use parking_lot::RwLock;
 
 use super::{Change, Event, PlaceError, Revision, Stored};
 use crate::runtime::clock::{self, Instant};
+use crate::runtime::watch;
 
 /// How much history is kept. What exceeds any of the three is forgotten, oldest first.
 #[derive(Clone, Copy, Debug)]

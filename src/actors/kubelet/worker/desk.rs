@@ -1,6 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::runtime::watch;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodStatus;
 use parking_lot::Mutex;
@@ -8,6 +7,7 @@ use serde::Deserialize;
 
 use crate::api::object::Object;
 use crate::runtime::store::Stored;
+use crate::runtime::watch;
 
 /// What reaches a pod worker: only the newest of everything, so nothing piles up while it works. It outlives the worker's restarts.
 pub struct Desk {

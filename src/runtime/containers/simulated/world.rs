@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::runtime::watch;
 use jiff::Timestamp;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,6 +15,7 @@ use crate::runtime::containers::{
 };
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{AddressPool, Cidr};
+use crate::runtime::watch;
 
 /// All that exists on a simulated node. Changes at once; what takes time is around it.
 pub(super) struct World {
