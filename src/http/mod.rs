@@ -23,4 +23,4 @@ mod streams;
 mod verbs;
 
 pub use front::Front;
-pub use server::{Server, ServerError};
+pub use server::ServerError;

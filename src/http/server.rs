@@ -1,9 +1,11 @@
-//! The listener: TLS, HTTP/1.1 and HTTP/2, and the threads that answer.
+//! The actor that listens: TLS, HTTP/1.1 and HTTP/2, and the threads that answer.
 
 use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Running, WrapFuture};
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::{Extensions, ServerHandle};
 use actix_web::rt::net::TcpStream;
@@ -16,6 +18,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::authentication::PeerUser;
 use super::front::{Front, answer};
 use super::identity::Identity;
+use crate::runtime::supervision::{ChildSpec, Ctx, Supervisor};
 
 /// Threads that answer requests.
 const WORKERS: usize = 2;
@@ -23,8 +26,8 @@ const WORKERS: usize = 2;
 /// TLS handshakes that may be under way at once in a worker: a thousand clients may come back together after a restart.
 const HANDSHAKES: usize = 4096;
 
-/// How long requests that are being answered may go on after a stop, in seconds.
-const GRACE_SECONDS: u64 = 5;
+/// How long requests that are being answered may go on after a stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -35,56 +38,79 @@ pub enum ServerError {
     Tls(String),
 }
 
-/// A server that is listening.
-pub struct Server {
-    pub local_addr: SocketAddr,
-    handle: ServerHandle,
-    front: web::Data<Front>,
+/// Takes an address; who connects waits until [`serve`]. Port 0 is any that is free.
+///
+/// # Errors
+/// The address is in use or not this machine's.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    let listening = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    listening.map_err(|source| ServerError::Listen { address, source })
 }
 
-impl Server {
-    /// Takes an address; who connects waits until [`Server::start`]. Port 0 is any that is free.
-    ///
-    /// # Errors
-    /// The address is in use or not this machine's.
-    pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
-        let listening = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
-        listening.map_err(|source| ServerError::Listen { address, source })
-    }
+/// Begins to answer, by an actor under that supervisor. When the actor is stopped, what would not end by itself is ended, and requests that
+/// are being answered have five seconds.
+///
+/// # Errors
+/// The identity cannot be used for TLS.
+pub fn serve(supervisor: &Supervisor, socket: TcpListener, identity: &Identity, front: Front) -> Result<(), ServerError> {
+    let (tls, front) = (tls(identity)?, web::Data::new(front));
+    let listener = move || Listener {
+        socket: socket.try_clone().expect("the process may have a descriptor more"),
+        tls: tls.clone(),
+        front: front.clone(),
+        server: None,
+    };
+    supervisor.start(ChildSpec::new("listener", listener).shutdown(GRACE + Duration::from_secs(1)));
+    Ok(())
+}
 
-    /// Begins to answer. Must be called within an actix system.
-    ///
-    /// # Errors
-    /// The identity cannot be used for TLS.
-    pub fn start(listener: TcpListener, identity: &Identity, front: Front) -> Result<Self, ServerError> {
-        let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
-        let local_addr = listener.local_addr().map_err(|source| ServerError::Listen { address: unspecified, source })?;
-        let failed = |source| ServerError::Listen { address: local_addr, source };
-        let front = web::Data::new(front);
-        let shared = front.clone();
-        let server = HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(answer)))
+/// The actor of a listening socket. The socket outlives it: who connects while a new one is being made, waits.
+struct Listener {
+    socket: TcpListener,
+    tls: ServerConfig,
+    front: web::Data<Front>,
+    server: Option<ServerHandle>,
+}
+
+impl Actor for Listener {
+    type Context = Ctx<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let front = self.front.clone();
+        let server = HttpServer::new(move || App::new().app_data(front.clone()).default_service(web::to(answer)))
             .workers(WORKERS)
             .max_connection_rate(HANDSHAKES)
             .h1_allow_half_closed(false)
-            .shutdown_timeout(GRACE_SECONDS)
+            .shutdown_timeout(GRACE.as_secs())
             .disable_signals()
             .on_connect(remember_peer)
-            .listen_rustls_0_23(listener, tls(identity)?)
-            .map_err(failed)?
+            .listen_rustls_0_23(self.socket.try_clone().expect("the process may have a descriptor more"), self.tls.clone())
+            .expect("the socket listens already")
             .run();
-        let handle = server.handle();
-        actix_web::rt::spawn(async move {
-            if let Err(error) = server.await {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
-        Ok(Self { local_addr, handle, front })
+        self.server = Some(server.handle());
+        // A task of its own: it has to see to its threads' end when this actor is gone.
+        let ended = actix_web::rt::spawn(server);
+        let restart = |outcome, _: &mut Self, ctx: &mut Self::Context| {
+            tracing::error!(?outcome, "the HTTP server ended");
+            ctx.stop();
+        };
+        ctx.spawn(ended.into_actor(self).map(restart));
     }
 
-    /// Stops listening, ends what would not end by itself, and waits for the requests that are being answered.
-    pub async fn stop(&self) {
+    fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        let Some(server) = self.server.take() else { return Running::Stop };
         self.front.shutdown.begin();
-        self.handle.stop(true).await;
+        ctx.spawn(server.stop(true).into_actor(self).map(|(), _, ctx| ctx.stop()));
+        Running::Continue
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // After a panic: requests that are being answered are none of its business.
+        if let Some(server) = self.server.take() {
+            drop(server.stop(true));
+        }
     }
 }
 

@@ -82,7 +82,7 @@ async fn with_pod(site: &Site) -> PathBuf {
     let patch = site.admin().with("content-type", "application/merge-patch+json");
     patch.send(Method::PATCH, "/api/v1/namespaces/n/pods/p/status", r#"{"status": {"phase": "Running"}}"#).await;
     let path = site.directory.path().join("kubeconfig");
-    site.identity.kubeconfig(&format!("https://{}", site.server.local_addr)).write(&path).unwrap();
+    site.identity.kubeconfig(&format!("https://{}", site.address)).write(&path).unwrap();
     path
 }
 

@@ -15,7 +15,7 @@ use kabuki::api::verbs::{Api, LocalClient, Settings, User};
 use kabuki::http::authentication::Authenticator;
 use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
-use kabuki::http::{Front, Server};
+use kabuki::http::{Front, server};
 use kabuki::runtime::entropy::Entropy;
 use kabuki::runtime::shutdown::Shutdown;
 use kabuki::runtime::store::LocalStore;
@@ -29,7 +29,8 @@ use tokio_rustls::client::TlsStream;
 
 pub struct Site {
     pub identity: Identity,
-    pub server: Server,
+    pub address: SocketAddr,
+    pub supervisor: Supervisor,
     pub nodes: NodeDirectory,
     pub directory: tempfile::TempDir,
 }
@@ -51,15 +52,17 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
             authenticator: Authenticator::new(&identity, client),
             authorizer: Box::new(SystemRules),
             nodes: nodes.clone(),
-            supervisor,
+            supervisor: supervisor.clone(),
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
         };
-        let server = Server::start(Server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap(), &identity, front).unwrap();
-        let site = Arc::new(Site { identity, server, nodes, directory });
+        let socket = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap();
+        server::serve(&supervisor.supervisor("http", Strategy::OneForOne), socket, &identity, front).unwrap();
+        let site = Arc::new(Site { identity, address, supervisor, nodes, directory });
         site.admin().post("/api/v1/namespaces", r#"{"metadata": {"name": "n"}}"#).await;
         test(site.clone()).await;
-        site.server.stop().await;
+        site.supervisor.stop_child("http").await;
     });
 }
 
@@ -93,7 +96,7 @@ impl Site {
             }
             None => config.with_no_client_auth(),
         };
-        let stream = TcpStream::connect(self.server.local_addr).await.unwrap();
+        let stream = TcpStream::connect(self.address).await.unwrap();
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::Method;
 use hyper::body::Incoming;
+use kabuki::runtime::supervision::{State, Tree};
 use serde_json::{Value, json};
 
 use super::site::{Site, site};
@@ -97,7 +98,21 @@ fn a_watch_ends_after_its_timeout() {
 fn stopping_the_server_ends_its_watches() {
     site(async |site| {
         let mut lines = Lines::open(&site, "", "").await;
-        let (end, ()) = tokio::join!(lines.next(), site.server.stop());
+        let (end, ()) = tokio::join!(lines.next(), site.supervisor.stop_child("http"));
         assert_eq!(end, None);
+    });
+}
+
+#[test]
+fn a_listener_that_panics_listens_again_and_ends_no_watch() {
+    site(async |site| {
+        let mut lines = Lines::open(&site, "", "").await;
+        let is_back = |node: &Tree| node.restarts == 1 && node.state == State::Running;
+        assert!(site.supervisor.inject_panic("/http/listener"));
+        while !site.supervisor.tree().iter().any(|node| node.name == "listener" && is_back(node)) {
+            tokio::task::yield_now().await;
+        }
+        create(&site, "a").await;
+        assert_eq!(lines.next().await.unwrap()["object"]["metadata"]["name"], "a");
     });
 }

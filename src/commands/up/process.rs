@@ -23,17 +23,19 @@ use crate::http::authentication::Authenticator;
 use crate::http::authorization::SystemRules;
 use crate::http::front::Front;
 use crate::http::identity::Identity;
-use crate::http::server::Server;
+use crate::http::server;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::store::{Bounds, Embedded, Engine, LocalStore, Volatile, create_directory};
 use crate::runtime::supervision::{Ended, Strategy, Supervisor, SupervisorSpec};
 
+/// The supervisor of what listens.
+const FRONT: &str = "http";
+
 /// A running cluster.
 pub struct Process {
     root: Supervisor,
-    server: Server,
     pub kubeconfig: PathBuf,
     /// From the call of [`Process::start`] to the first answer that could be given.
     pub ready_after: Duration,
@@ -49,7 +51,7 @@ impl Process {
         let entropy = Entropy::from_system();
         let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")));
         let store = store(options.store, directory, &root)?;
-        let listener = Server::listen(options.listen)?;
+        let listener = server::listen(options.listen)?;
         let address = listener.local_addr()?;
         // The service `kubernetes` has the first address of the range.
         let names = [Some(address.ip()), options.service_cidr.nth(1)];
@@ -77,9 +79,9 @@ impl Process {
             shutdown: Shutdown::new(),
             api,
         };
-        let server = Server::start(listener, &identity, front)?;
+        server::serve(&root.supervisor(FRONT, Strategy::OneForOne), listener, &identity, front)?;
         let kubeconfig = directory.join("kubeconfig");
-        identity.kubeconfig(&format!("https://{}", server.local_addr)).write(&kubeconfig)?;
+        identity.kubeconfig(&format!("https://{address}")).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
         let controllers = controllers::Options::new(identity.authority.pem());
         let control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
@@ -95,7 +97,7 @@ impl Process {
         };
         let nodes = nodes::start(options, &ground).await?;
         services::start(options, &ground, &nodes, address).await?;
-        Ok(Self { root, server, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
+        Ok(Self { root, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
     }
 
     /// Runs until Ctrl-C or SIGTERM, then stops in order; containers go on.
@@ -115,7 +117,8 @@ impl Process {
             },
         };
         eprintln!("stopping; containers keep running");
-        self.server.stop().await;
+        // First, so that nobody is answered by half a cluster.
+        self.root.stop_child(FRONT).await;
         self.root.stop().await;
         outcome
     }
