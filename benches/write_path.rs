@@ -20,6 +20,10 @@ use kabuki::runtime::store::{LocalStore, Revision, Stored};
 use kabuki::runtime::supervision::{Strategy, Supervisor};
 use serde_json::{Value, json};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A pod is padded to so many bytes.
 const POD_BYTES: usize = 3 * 1024;
 const NAMESPACE: &str = "default";
@@ -83,8 +87,7 @@ fn steps(criterion: &mut Criterion) {
     };
     group.bench_function("defaults and strategy", |bencher| bencher.iter_batched(|| bare.clone(), complete, BatchSize::SmallInput));
     let whole = complete(bare);
-    group.bench_function("validate", |bencher| bencher.iter(|| (kind.validate)(black_box(&whole))));
-    group.bench_function("warnings", |bencher| bencher.iter(|| (kind.warnings)(black_box(&whole), None)));
+    group.bench_function("judge", |bencher| bencher.iter(|| kind.judges.create(black_box(&whole))));
     let encode = |pod| Object::from_value(pod).expect("an object");
     group.bench_function("encode", |bencher| bencher.iter_batched(|| whole.clone(), encode, BatchSize::SmallInput));
     let object = encode(whole);

@@ -28,7 +28,7 @@ fn lines(errors: ErrorList) -> Vec<String> {
 
 fn judge(name: &str, object: Value) -> Vec<String> {
     let kind = kind(name);
-    lines((kind.validate)(&complete(kind, object)))
+    lines(kind.judges.create(&complete(kind, object)).errors)
 }
 
 /// A change of a complete object by a JSON merge patch.
@@ -39,8 +39,7 @@ fn judge_update(name: &str, object: Value, change: Value, subresource: Option<Su
     json_patch::merge(&mut new, &change);
     (kind.defaults)(&mut new);
     (kind.prepare_update)(&mut new, &old, subresource);
-    let judge = subresource.and_then(|subresource| kind.subresource_updates.get(&subresource)).unwrap_or(&kind.validate_update);
-    lines(judge(&new, &old))
+    lines(kind.judges.update(subresource, &new, &old).errors)
 }
 
 fn pod(spec: Value) -> Value {
@@ -258,14 +257,14 @@ fn what_is_probably_not_meant_is_warned_of() {
     let twice = json!({"env": [{"name": "A", "value": "x"}, {"name": "A", "value": "y"}], "resources": {"limits": {"memory": "100m"}}});
     let pod = complete(kind, container(twice));
     assert_eq!(
-        (kind.warnings)(&pod, None),
+        kind.judges.create(&pod).warnings,
         [
             "spec.containers[0].resources.limits[memory]: fractional byte value \"100m\" is invalid, must be an integer",
             "spec.containers[0].resources.requests[memory]: fractional byte value \"100m\" is invalid, must be an integer",
             "spec.containers[0].env[1]: hides previous definition of \"A\", which may be dropped when using apply",
         ]
     );
-    assert!((kind.warnings)(&pod, Some(&pod)).is_empty(), "only of a new pod");
+    assert!(kind.judges.update(None, &pod, &pod).warnings.is_empty(), "only of a new pod");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use k8s_openapi::api::{coordination, core::v1, scheduling};
 
 use super::cells::cluster as cells;
 use super::strategy;
-use super::{Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use super::{Judges, Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
 use crate::api::validation::cluster as judge;
 
 pub fn namespace() -> Kind {
@@ -16,8 +16,7 @@ pub fn namespace() -> Kind {
         .columns([name(), column("Status", "/status/phase"), age()])
         .defaults(defaults::namespace)
         .prepare(strategy::namespace, strategy::namespace_update)
-        .validate(judge::namespace, judge::namespace_update)
-        .validate_subresource(Subresource::Finalize, judge::namespace_finalize)
+        .judges(Judges::new(judge::namespace, judge::namespace_update).subresource(Subresource::Finalize, judge::namespace_finalize))
 }
 
 pub fn node() -> Kind {
@@ -40,7 +39,7 @@ pub fn node() -> Kind {
         ])
         .defaults(defaults::node)
         .traits(Traits { status_on_create: true, ..Traits::default() })
-        .validate(judge::node, judge::node_update)
+        .judges(Judges::new(judge::node, judge::node_update))
 }
 
 pub fn lease() -> Kind {
@@ -48,7 +47,7 @@ pub fn lease() -> Kind {
         .traits(Traits { create_on_update: true, conditional_update: true, ..Traits::default() })
         .columns([name(), column("Holder", "/spec/holderIdentity"), age()])
         .prepare(strategy::lease, strategy::lease_update)
-        .validate(judge::lease, judge::lease_update)
+        .judges(Judges::new(judge::lease, judge::lease_update))
 }
 
 pub fn priority_class() -> Kind {
@@ -63,5 +62,5 @@ pub fn priority_class() -> Kind {
             column("PreemptionPolicy", "/preemptionPolicy"),
         ])
         .defaults(defaults::priority_class)
-        .validate(judge::priority_class, judge::priority_class_update)
+        .judges(Judges::new(judge::priority_class, judge::priority_class_update))
 }

@@ -3,13 +3,13 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::cluster::{account_secrets, data_entries};
-use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use super::{Judges, Kind, Subresource, Traits, age, column, computed, defaults, name, selectable};
 use crate::api::validation::config as judge;
 
 pub fn config_map() -> Kind {
     Kind::new::<v1::ConfigMap>("configmaps", &["cm"])
         .columns([name(), computed("Data", data_entries), age()])
-        .validate(judge::config_map, judge::config_map_update)
+        .judges(Judges::new(judge::config_map, judge::config_map_update))
 }
 
 pub fn secret() -> Kind {
@@ -17,7 +17,7 @@ pub fn secret() -> Kind {
         .selectable([selectable("type", "/type")])
         .columns([name(), column("Type", "/type"), computed("Data", data_entries), age()])
         .defaults(defaults::secret)
-        .validate(judge::secret, judge::secret_update)
+        .judges(Judges::new(judge::secret, judge::secret_update))
 }
 
 pub fn service_account() -> Kind {
@@ -25,5 +25,5 @@ pub fn service_account() -> Kind {
         .subresources(&[Subresource::Token])
         .traits(Traits { answers_deleted: true, ..Traits::default() })
         .columns([name(), computed("Secrets", account_secrets), age()])
-        .validate(judge::service_account, judge::service_account_update)
+        .judges(Judges::new(judge::service_account, judge::service_account_update))
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::{core, events};
 use serde_json::Value;
 
 use super::kind::View;
-use super::{Column, Kind, Traits, cells, column, computed, selectable};
+use super::{Column, Judges, Kind, Traits, cells, column, computed, selectable};
 use crate::api::validation::event as judge;
 
 /// Fields whose names differ: in core v1 and in events.k8s.io/v1.
@@ -38,7 +38,7 @@ pub fn core_event() -> Kind {
         ])
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .columns(columns())
-        .validate(judge::core_event, judge::core_event_update)
+        .judges(Judges::new(judge::core_event, judge::core_event_update))
 }
 
 /// Of the core form, as which an event is shown whatever version is asked for.
@@ -75,7 +75,7 @@ pub fn event() -> Kind {
             selectable("reportingController", "/reportingController"),
             selectable("type", "/type"),
         ])
-        .validate(judge::event, judge::event_update)
+        .judges(Judges::new(judge::event, judge::event_update))
 }
 
 /// A series without a time has Go's: the judgment says that it is missing.

@@ -1,6 +1,5 @@
 //! What a declaration of a kind can say.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::Resource;
@@ -8,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::column::{self, Column};
-use crate::api::validation::ErrorList;
+use super::fields::Fields;
+use super::judges::{Judge, Judges, Lenient};
 
 /// Kinds are shared by all who name them.
 pub type KindRef = Arc<Kind>;
@@ -72,7 +72,7 @@ pub struct Selectable {
 impl Selectable {
     /// The text that a selector's value is compared with.
     pub fn value(&self, object: &Value) -> String {
-        match object.pointer(self.pointer) {
+        match object.at(self.pointer) {
             Some(Value::String(text)) => text.clone(),
             None | Some(Value::Null) => self.absent.to_owned(),
             Some(other) => other.to_string(),
@@ -92,12 +92,9 @@ pub struct View {
     pub from_stored: fn(&mut Value),
 }
 
-type Warnings = Box<dyn Fn(&Value, Option<&Value>) -> Vec<String> + Send + Sync>;
 type Defaults = fn(&mut Value);
 type PrepareCreate = fn(&mut Value);
 type PrepareUpdate = fn(&mut Value, &Value, Option<Subresource>);
-type Validate = Box<dyn Fn(&Value) -> ErrorList + Send + Sync>;
-type ValidateUpdate = Box<dyn Fn(&Value, &Value) -> ErrorList + Send + Sync>;
 
 /// How writes of a kind differ from the rule (upstream: its registry strategy).
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,13 +145,7 @@ pub struct Kind {
     pub prepare_create: PrepareCreate,
     /// The same for an update: the new object, the old one, and what of it is written.
     pub prepare_update: PrepareUpdate,
-    pub validate: Validate,
-    /// Of the new and the old object.
-    pub validate_update: ValidateUpdate,
-    /// What is allowed but probably not meant, of the new and the old object.
-    pub warnings: Warnings,
-    /// The judgments on what is written by a subresource that shows the whole object.
-    pub subresource_updates: BTreeMap<Subresource, ValidateUpdate>,
+    pub judges: Box<dyn Judge>,
     /// What every request for the kind is told by a warning, if it should no longer be used.
     pub deprecation: Option<&'static str>,
     /// Set where this version is not the stored one.
@@ -185,10 +176,7 @@ impl Kind {
             defaults: |_| {},
             prepare_create: |_| {},
             prepare_update: |_, _, _| {},
-            validate: Box::new(|_| ErrorList::default()),
-            validate_update: Box::new(|_, _| ErrorList::default()),
-            warnings: Box::new(|_, _| Vec::new()),
-            subresource_updates: BTreeMap::new(),
+            judges: Box::new(Lenient),
             deprecation: None,
             view: None,
         }
@@ -267,29 +255,9 @@ impl Kind {
         self
     }
 
-    /// Judges a complete new object, and a complete update of an old one (which is given second).
-    pub fn validate<K: DeserializeOwned + 'static>(mut self, create: fn(&K) -> ErrorList, update: fn(&K, &K) -> ErrorList) -> Self {
-        self.validate = Box::new(move |value| typed(value).map_or_else(ErrorList::from, |object| create(&object)));
-        self.validate_update = validate_update(update);
-        self
-    }
-
-    /// Judges what is written by a subresource that shows the whole object: the new one and the old one.
-    pub fn validate_subresource<K: DeserializeOwned + 'static>(
-        mut self,
-        subresource: Subresource,
-        update: fn(&K, &K) -> ErrorList,
-    ) -> Self {
-        self.subresource_updates.insert(subresource, validate_update(update));
-        self
-    }
-
-    /// Says what is allowed but probably not meant.
-    pub fn warnings<K: DeserializeOwned + 'static>(mut self, warnings: fn(&K, Option<&K>) -> Vec<String>) -> Self {
-        self.warnings = Box::new(move |new, old| {
-            let old = old.and_then(|old| typed::<K>(old).ok());
-            typed::<K>(new).map_or_else(|_| Vec::new(), |new| warnings(&new, old.as_ref()))
-        });
+    /// Runs last, on the complete object.
+    pub fn judges<K: DeserializeOwned + 'static>(mut self, judges: Judges<K>) -> Self {
+        self.judges = Box::new(judges);
         self
     }
 
@@ -308,29 +276,6 @@ impl Kind {
 
     pub fn has(&self, subresource: Subresource) -> bool {
         self.subresources.contains(&subresource)
-    }
-}
-
-fn validate_update<K: DeserializeOwned + 'static>(update: fn(&K, &K) -> ErrorList) -> ValidateUpdate {
-    Box::new(move |new, old| match (typed(new), typed(old)) {
-        (Ok(new), Ok(old)) => update(&new, &old),
-        (Err(error), _) | (_, Err(error)) => error.into(),
-    })
-}
-
-/// The typed object. Go reads null as absent; the types here do so only where a field is optional, so others are read once more.
-fn typed<K: DeserializeOwned>(value: &Value) -> Result<K, String> {
-    K::deserialize(value).or_else(|_| K::deserialize(without_nulls(value))).map_err(|error| error.to_string())
-}
-
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.iter().filter(|(_, value)| !value.is_null());
-            fields.map(|(name, value)| (name.clone(), without_nulls(value))).collect::<serde_json::Map<_, _>>().into()
-        }
-        Value::Array(items) => items.iter().map(without_nulls).collect(),
-        other => other.clone(),
     }
 }
 

@@ -3,14 +3,14 @@
 use k8s_openapi::api::core::v1;
 
 use super::cells::cluster as cells;
-use super::{Kind, Subresource, Traits, age, computed, defaults, name};
+use super::{Judges, Kind, Subresource, Traits, age, computed, defaults, name};
 use crate::api::validation::limits as judge;
 
 pub fn limit_range() -> Kind {
     Kind::new::<v1::LimitRange>("limitranges", &["limits"])
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .defaults(defaults::limit_range)
-        .validate(judge::limit_range, judge::limit_range_update)
+        .judges(Judges::new(judge::limit_range, judge::limit_range_update))
 }
 
 pub fn resource_quota() -> Kind {
@@ -18,6 +18,8 @@ pub fn resource_quota() -> Kind {
         .subresources(&[Subresource::Status])
         .traits(Traits { answers_deleted: true, ..Traits::default() })
         .columns([name(), computed("Request", cells::quota_requests), computed("Limit", cells::quota_limits), age()])
-        .validate(judge::resource_quota, judge::resource_quota_update)
-        .validate_subresource(Subresource::Status, judge::resource_quota_status_update)
+        .judges(
+            Judges::new(judge::resource_quota, judge::resource_quota_update)
+                .subresource(Subresource::Status, judge::resource_quota_status_update),
+        )
 }

@@ -7,6 +7,7 @@ mod config;
 mod defaults;
 mod event;
 mod fields;
+mod judges;
 mod kind;
 mod limits;
 mod pod;
@@ -17,5 +18,6 @@ mod storage;
 mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};
+pub use judges::{Judge, Judges, Verdict};
 pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Traits, View, selectable};
 pub use registry::Registry;

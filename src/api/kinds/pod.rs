@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1;
 
 use super::cells::pod as cells;
 use super::strategy;
-use super::{Column, Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
+use super::{Column, Judges, Kind, Selectable, Subresource, Traits, age, column, computed, defaults, name, selectable};
 use crate::api::validation::{pod as judge, replication_controller as controllers};
 
 pub fn pod() -> Kind {
@@ -37,11 +37,13 @@ pub fn pod() -> Kind {
         .row_conditions(cells::row_conditions)
         .defaults(defaults::pod)
         .prepare(strategy::pod, strategy::pod_update)
-        .validate(judge::pod, judge::pod_update)
-        .validate_subresource(Subresource::Status, judge::pod_status_update)
-        .validate_subresource(Subresource::EphemeralContainers, judge::ephemeral_containers_update)
-        .validate_subresource(Subresource::Resize, judge::pod_resize)
-        .warnings(judge::pod_warnings)
+        .judges(
+            Judges::new(judge::pod, judge::pod_update)
+                .subresource(Subresource::Status, judge::pod_status_update)
+                .subresource(Subresource::EphemeralContainers, judge::ephemeral_containers_update)
+                .subresource(Subresource::Resize, judge::pod_resize)
+                .warnings(judge::pod_warnings),
+        )
 }
 
 pub fn pod_template() -> Kind {
@@ -50,8 +52,7 @@ pub fn pod_template() -> Kind {
         .traits(Traits { generation: true, answers_deleted: true, ..Traits::default() })
         .columns([name(), containers, images, computed("Pod Labels", cells::template_labels)])
         .defaults(defaults::pod_template)
-        .validate(judge::pod_template, judge::pod_template_update)
-        .warnings(judge::pod_template_warnings)
+        .judges(Judges::new(judge::pod_template, judge::pod_template_update).warnings(judge::pod_template_warnings))
 }
 
 pub fn replication_controller() -> Kind {
@@ -73,9 +74,11 @@ pub fn replication_controller() -> Kind {
             computed("Selector", cells::selector).wide(),
         ])
         .defaults(defaults::replication_controller)
-        .validate(controllers::replication_controller, controllers::replication_controller_update)
-        .validate_subresource(Subresource::Status, controllers::replication_controller_status_update)
-        .warnings(judge::replication_controller_warnings)
+        .judges(
+            Judges::new(controllers::replication_controller, controllers::replication_controller_update)
+                .subresource(Subresource::Status, controllers::replication_controller_status_update)
+                .warnings(judge::replication_controller_warnings),
+        )
 }
 
 fn template_columns() -> [Column; 2] {

@@ -4,7 +4,7 @@ use k8s_openapi::api::{core::v1, discovery};
 
 use super::cells::service as cells;
 use super::strategy;
-use super::{Kind, Subresource, Traits, age, column, computed, defaults, name, selectable, service_type};
+use super::{Judges, Kind, Subresource, Traits, age, column, computed, defaults, name, selectable, service_type};
 use crate::api::validation::{endpoints as ends, service as judge};
 
 pub fn service() -> Kind {
@@ -25,9 +25,11 @@ pub fn service() -> Kind {
         ])
         .defaults(defaults::service)
         .prepare(service_type::create, service_type::update)
-        .validate(judge::service, judge::service_update)
-        .validate_subresource(Subresource::Status, judge::service_status_update)
-        .warnings(judge::service_warnings)
+        .judges(
+            Judges::new(judge::service, judge::service_update)
+                .subresource(Subresource::Status, judge::service_status_update)
+                .warnings(judge::service_warnings),
+        )
 }
 
 pub fn endpoints() -> Kind {
@@ -36,7 +38,7 @@ pub fn endpoints() -> Kind {
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .columns([name(), computed("Endpoints", cells::endpoints), age()])
         .defaults(defaults::endpoints)
-        .validate(ends::endpoints, ends::endpoints_update)
+        .judges(Judges::new(ends::endpoints, ends::endpoints_update))
         .deprecated("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
 }
 
@@ -52,6 +54,5 @@ pub fn endpoint_slice() -> Kind {
         ])
         .defaults(defaults::endpoint_slice)
         .prepare(|_| {}, strategy::endpoint_slice_update)
-        .validate(ends::endpoint_slice, ends::endpoint_slice_update)
-        .warnings(ends::endpoint_slice_warnings)
+        .judges(Judges::new(ends::endpoint_slice, ends::endpoint_slice_update).warnings(ends::endpoint_slice_warnings))
 }

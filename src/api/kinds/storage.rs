@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1;
 
 use super::cells::storage as cells;
 use super::strategy;
-use super::{Kind, Subresource, Traits, age, column, computed, defaults, name};
+use super::{Judges, Kind, Subresource, Traits, age, column, computed, defaults, name};
 use crate::api::validation::{persistent_volume as volumes, persistent_volume_claim as claims};
 
 pub fn persistent_volume() -> Kind {
@@ -27,8 +27,10 @@ pub fn persistent_volume() -> Kind {
         ])
         .defaults(defaults::persistent_volume)
         .prepare(strategy::persistent_volume, strategy::persistent_volume_update)
-        .validate(volumes::persistent_volume, volumes::persistent_volume_update)
-        .validate_subresource(Subresource::Status, volumes::persistent_volume_status_update)
+        .judges(
+            Judges::new(volumes::persistent_volume, volumes::persistent_volume_update)
+                .subresource(Subresource::Status, volumes::persistent_volume_status_update),
+        )
 }
 
 pub fn persistent_volume_claim() -> Kind {
@@ -48,6 +50,8 @@ pub fn persistent_volume_claim() -> Kind {
         ])
         .defaults(defaults::persistent_volume_claim)
         .prepare(strategy::persistent_volume_claim, |_, _, _| {})
-        .validate(claims::persistent_volume_claim, claims::persistent_volume_claim_update)
-        .validate_subresource(Subresource::Status, claims::persistent_volume_claim_status_update)
+        .judges(
+            Judges::new(claims::persistent_volume_claim, claims::persistent_volume_claim_update)
+                .subresource(Subresource::Status, claims::persistent_volume_claim_status_update),
+        )
 }

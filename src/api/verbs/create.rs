@@ -76,13 +76,11 @@ impl Api {
         }
         (kind.prepare_create)(draft);
         schema::finish(&kind.schema, draft);
-        let errors = (kind.validate)(draft);
-        if !errors.is_empty() {
-            return Err(Status::invalid(kind.reported_group(), kind.kind, &name, &errors));
+        let verdict = kind.judges.create(draft);
+        if !verdict.errors.is_empty() {
+            return Err(Status::invalid(kind.reported_group(), kind.kind, &name, &verdict.errors));
         }
-        for warning in (kind.warnings)(draft, None) {
-            call.warn(warning);
-        }
+        verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = self.allocate(kind, snapshot, None, draft)?;
         admission::judge(&request, Some(draft))?;
         beside.extend(admission::charge(&request, draft)?);

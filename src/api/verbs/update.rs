@@ -131,16 +131,14 @@ impl Api {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
             metadata(new).insert("generation".into(), generation.into());
         }
-        let judge = subresource.and_then(|subresource| kind.subresource_updates.get(&subresource)).unwrap_or(&kind.validate_update);
         let mut errors = metadata::judge(kind.is_namespaced(), new, old);
         errors.extend(metadata::immutable(new, old));
-        errors.extend(judge(new, old));
+        let verdict = kind.judges.update(*subresource, new, old);
+        errors.extend(verdict.errors);
         if !errors.is_empty() {
             return Err(Status::invalid(kind.reported_group(), kind.kind, name, &errors));
         }
-        for warning in (kind.warnings)(new, Some(old)) {
-            call.warn(warning);
-        }
+        verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
         admission::judge(&request, Some(new))?;
         beside.extend(admission::charge(&request, new)?);

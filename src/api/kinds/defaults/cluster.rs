@@ -30,7 +30,7 @@ pub fn node(node: &mut Value) {
             _ => {}
         }
     }
-    if let Some(capacity) = node.pointer("/status/capacity").cloned()
+    if let Some(capacity) = node.at("/status/capacity").cloned()
         && let Some(status) = node.part("/status")
     {
         status.absent("allocatable", capacity);

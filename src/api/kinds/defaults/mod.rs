@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::kinds::fields::Fields;
+
 mod cluster;
 mod config;
 mod container;
@@ -62,7 +64,7 @@ impl Complete for Value {
     }
 
     fn part(&mut self, pointer: &str) -> Option<&mut Value> {
-        self.pointer_mut(pointer).filter(|part| part.is_object())
+        self.at_mut(pointer).filter(|part| part.is_object())
     }
 
     fn made(&mut self, field: &str) -> Option<&mut Map<String, Value>> {
@@ -71,7 +73,7 @@ impl Complete for Value {
     }
 
     fn each(&mut self, pointer: &str) -> impl Iterator<Item = &mut Value> {
-        self.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten()
+        self.at_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten()
     }
 }
 
@@ -90,5 +92,5 @@ fn fill(into: &mut Map<String, Value>, from: &Map<String, Value>) {
 
 /// The non-empty map at a pointer.
 fn map_at(object: &Value, pointer: &str) -> Option<Map<String, Value>> {
-    object.pointer(pointer).and_then(Value::as_object).filter(|map| !map.is_empty()).cloned()
+    object.at(pointer).and_then(Value::as_object).filter(|map| !map.is_empty()).cloned()
 }

@@ -29,7 +29,7 @@ pub fn namespace_update(namespace: &mut Value, old: &Value, subresource: Option<
 
 /// A slice's labels say whose it is: a change of them counts as a change of the slice.
 pub fn endpoint_slice_update(slice: &mut Value, old: &Value, _subresource: Option<Subresource>) {
-    if slice.pointer("/metadata/labels") != old.pointer("/metadata/labels") {
+    if slice.at("/metadata/labels") != old.at("/metadata/labels") {
         put(slice, "metadata", "generation", old.integer("/metadata/generation") + 1);
     }
 }

@@ -1,17 +1,15 @@
 //! Pods.
 
-use k8s_openapi::api::core::v1::PodSpec;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{put, restore};
 use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
-use crate::api::validation::pod::qos_class;
+use crate::api::validation::pod::qos_class_of;
 
 /// A new pod waits, and is of the class that its requests give it.
 pub fn pod(pod: &mut Value) {
-    let class = pod.get("spec").and_then(|spec| PodSpec::deserialize(spec).ok()).map(|spec| qos_class(&spec));
+    let class = pod.get("spec").and_then(|spec| qos_class_of(spec).ok());
     put(pod, "status", "phase", "Pending");
     put(pod, "status", "qosClass", class.unwrap_or("BestEffort"));
     if !pod.list("/spec/schedulingGates").is_empty() {
@@ -28,7 +26,7 @@ pub fn pod(pod: &mut Value) {
 
 /// `matchLabelKeys` and `mismatchLabelKeys` become requirements on the labels that the pod itself has (KEP-3633, KEP-3243).
 fn select_by_own_labels(pod: &mut Value) {
-    let labels = pod.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
+    let labels = pod.at("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default();
     let lists = [
         ("/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution", ""),
         ("/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution", "/podAffinityTerm"),
@@ -37,8 +35,8 @@ fn select_by_own_labels(pod: &mut Value) {
         ("/spec/topologySpreadConstraints", ""),
     ];
     for (list, term) in lists {
-        for item in pod.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(term) = item.pointer_mut(term) {
+        for item in pod.at_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(term) = item.at_mut(term) {
                 join_selector(term, &labels);
             }
         }
@@ -66,7 +64,7 @@ pub fn pod_update(pod: &mut Value, old: &Value, subresource: Option<Subresource>
     match subresource {
         Some(Subresource::Status) => status(pod, old),
         Some(Subresource::EphemeralContainers) => {
-            let containers = pod.pointer("/spec/ephemeralContainers").cloned();
+            let containers = pod.at("/spec/ephemeralContainers").cloned();
             restore(pod, old, "spec");
             restore(pod, old, "status");
             if let Some(containers) = containers {
@@ -81,7 +79,7 @@ pub fn pod_update(pod: &mut Value, old: &Value, subresource: Option<Subresource>
 /// The class stays; of the addresses the first is also told by itself.
 fn status(pod: &mut Value, old: &Value) {
     if pod.text("/status/qosClass").is_empty()
-        && let Some(class) = old.pointer("/status/qosClass").cloned()
+        && let Some(class) = old.at("/status/qosClass").cloned()
     {
         put(pod, "status", "qosClass", class);
     }
@@ -98,7 +96,7 @@ fn resize(pod: &mut Value, old: &Value) {
     restore(pod, old, "spec");
     restore(pod, old, "status");
     for list in ["/containers", "/initContainers"] {
-        let containers = pod.pointer_mut(&format!("/spec{list}")).and_then(Value::as_array_mut);
+        let containers = pod.at_mut(&format!("/spec{list}")).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             let name = container.text("/name").to_owned();
             let Some(new) = wanted.list(list).iter().find(|new| new.text("/name") == name) else { continue };

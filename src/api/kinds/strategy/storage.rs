@@ -30,7 +30,7 @@ pub fn persistent_volume_update(volume: &mut Value, old: &Value, subresource: Op
 /// A claim's source is told in its old and its new field.
 pub fn persistent_volume_claim(claim: &mut Value) {
     put(claim, "status", "phase", "Pending");
-    let (source, reference) = (claim.pointer("/spec/dataSource").cloned(), claim.pointer("/spec/dataSourceRef").cloned());
+    let (source, reference) = (claim.at("/spec/dataSource").cloned(), claim.at("/spec/dataSourceRef").cloned());
     match (source, reference) {
         (Some(source), None) => put(claim, "spec", "dataSourceRef", source),
         (None, Some(reference)) if reference.text("/namespace").is_empty() => put(claim, "spec", "dataSource", reference),

@@ -19,7 +19,7 @@ use k8s_openapi::api::core::v1::{Pod, PodResourceClaim, PodSpec, PodTemplate, Po
 
 pub use handler::port;
 pub use placement::TAINT_EFFECTS;
-pub use qos::qos_class;
+pub use qos::{qos_class, qos_class_of};
 pub use security::struct_of;
 pub use update::{ephemeral_containers_update, pod_resize, pod_status_update, pod_update};
 pub use warnings::{pod_template_warnings, pod_warnings, replication_controller_warnings};

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PodSpec, ResourceRequirements};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::api::quantity::Quantity;
 use crate::api::validation::resources::amount;
@@ -12,10 +14,34 @@ const COMPUTE: [&str; 2] = ["cpu", "memory"];
 /// `Guaranteed` if every container is limited in all that counts and asks for no less than its limits, `BestEffort` if none asks for
 /// anything, else `Burstable` (<https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/>).
 pub fn qos_class(spec: &PodSpec) -> &'static str {
-    let containers: Vec<Option<&ResourceRequirements>> = match &spec.resources {
-        Some(resources) => vec![Some(resources)],
-        None => spec.containers.iter().chain(spec.init_containers.iter().flatten()).map(|container| container.resources.as_ref()).collect(),
-    };
+    match &spec.resources {
+        Some(resources) => class(std::iter::once(Some(resources))),
+        None => class(spec.containers.iter().chain(spec.init_containers.iter().flatten()).map(|container| container.resources.as_ref())),
+    }
+}
+
+/// The same of a pod's `spec` in JSON, of which only the resources are read.
+///
+/// # Errors
+/// The resources are not of their type.
+pub fn qos_class_of(spec: &Value) -> Result<&'static str, serde_json::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Outline {
+        resources: Option<ResourceRequirements>,
+        containers: Option<Vec<Part>>,
+        init_containers: Option<Vec<Part>>,
+    }
+    #[derive(Deserialize)]
+    struct Part {
+        resources: Option<ResourceRequirements>,
+    }
+    let Outline { resources, containers, init_containers } = Outline::deserialize(spec)?;
+    let parts = || containers.iter().chain(&init_containers).flatten().map(|part| part.resources.as_ref());
+    Ok(resources.as_ref().map_or_else(|| class(parts()), |resources| class(std::iter::once(Some(resources)))))
+}
+
+fn class<'a>(containers: impl Iterator<Item = Option<&'a ResourceRequirements>>) -> &'static str {
     let (mut requests, mut limits) = (BTreeMap::new(), BTreeMap::new());
     let mut all_limited = true;
     for resources in containers {
@@ -42,7 +68,7 @@ fn add(amounts: Option<&Amounts>, sum: &mut BTreeMap<String, Quantity>) -> usize
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -57,8 +83,9 @@ mod tests {
             (vec![json!({"requests": {"example.com/gpu": "1"}})], "BestEffort"),
         ] {
             let containers: Vec<Value> = resources.into_iter().map(|resources| json!({"name": "c", "resources": resources})).collect();
-            let spec: PodSpec = serde_json::from_value(json!({ "containers": containers })).unwrap();
-            assert_eq!(qos_class(&spec), class);
+            let json = json!({ "containers": containers, "initContainers": null });
+            let spec: PodSpec = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!((qos_class(&spec), qos_class_of(&json).unwrap()), (class, class));
         }
     }
 }
