@@ -1,33 +1,29 @@
 //! A cluster in simulated time.
 
+use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 
-use super::journal::Journal;
-use crate::actors::control_plane::{Clients, ControlPlane};
-use crate::actors::controllers;
-use crate::actors::kubelet::{self, Machine, Options, PodRouter};
-use crate::actors::proxy::{self, Proxy};
-use crate::api::bootstrap::bootstrap;
+use super::disk::Disk;
+use super::journal::{Journal, Keep};
+use super::machines::Machines;
+use super::network::Network;
+use super::process::{Faces, Ground, Process};
+use crate::actors::proxy::Proxy;
 use crate::api::client::ClientRef;
 use crate::api::tokens::Tokens;
-use crate::api::verbs::{Api, LocalClient, Settings, User};
 use crate::runtime::clock;
-use crate::runtime::containers::simulated::{Profile, Simulated};
+use crate::runtime::containers::simulated::Profile;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
-use crate::runtime::store::LocalStore;
-use crate::runtime::supervision::{Strategy, Supervisor, SupervisorSpec};
+use crate::runtime::supervision::Supervisor;
 
 /// When every run begins.
-const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
-/// Where the API would listen if there were sockets.
-const API_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 6443);
+pub const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What a run begins with.
 #[derive(Clone, Debug)]
@@ -39,31 +35,31 @@ pub struct Setup {
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
+    /// How much of what happens is kept.
+    pub keep: Keep,
 }
 
 impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
-        Self { seed, nodes, containers: Profile::default(), pod_range }
+        Self { seed, nodes, containers: Profile::default(), pod_range, keep: Keep::All }
     }
 }
 
 /// A cluster whose whole cast runs on this thread.
 pub struct Cluster {
-    pub root: Supervisor,
-    /// The administrator's.
+    /// The administrator's. It is good across restarts of the process.
     pub client: ClientRef,
-    pub nodes: Vec<Node>,
-    pub proxy: Proxy,
+    pub machines: Machines,
+    pub network: Network,
+    pub disk: Disk,
     pub journal: Journal,
     /// For the story: its chance is a stream of the run's own.
     pub entropy: Entropy,
-}
-
-/// A simulated machine.
-pub struct Node {
-    pub name: String,
-    pub runtime: Simulated,
+    ground: Ground,
+    chance: Entropy,
+    process: RefCell<Option<Process>>,
+    lives: Cell<u32>,
 }
 
 /// Tells a story in a cluster that has just been founded, in simulated time. Blocks until the story has ended, and returns what it returns
@@ -71,48 +67,85 @@ pub struct Node {
 ///
 /// # Panics
 /// The story did, or there are more nodes than the range of pods has room for.
-pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Cluster) -> F) -> (T, Journal) {
+pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluster>) -> F) -> (T, Journal) {
     let runtime = || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_all().start_paused(true).build().expect("the system has what a runtime needs")
     };
     actix_rt::System::with_tokio_rt(runtime).block_on(async move {
         let _simulated = clock::simulate(EPOCH);
-        let cluster = Cluster::start(setup).await;
-        let (root, journal) = (cluster.root.clone(), cluster.journal.clone());
-        let outcome = story(cluster).await;
-        root.stop().await;
-        (outcome, journal)
+        #[expect(clippy::arc_with_non_send_sync, reason = "stories hand it to whoever they want, on this one thread")]
+        let cluster = Arc::new(Cluster::found(setup).await);
+        let outcome = story(cluster.clone()).await;
+        let process = cluster.process.borrow_mut().take();
+        if let Some(process) = process {
+            process.stop().await;
+        }
+        (outcome, cluster.journal.clone())
     })
 }
 
 impl Cluster {
-    async fn start(setup: Setup) -> Self {
+    async fn found(setup: Setup) -> Self {
         let entropy = Entropy::from_seed(setup.seed);
-        let spec = SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).single_threaded();
-        let root = Supervisor::root(spec);
-        let journal = Journal::default();
-        let store = journal.of(Arc::new(LocalStore::in_memory(&root.supervisor("store", Strategy::OneForOne))));
-        let settings = Settings { tokens: Some(Arc::new(Tokens::ephemeral())), ..Settings::default() };
-        let api = Api::new(Arc::new(store), entropy.split("api"), settings);
-        bootstrap(&api, API_SERVER).await.expect("an empty store in memory takes every write");
-        let clients = Clients { of: |user: &str| Arc::new(LocalClient::new(api.clone(), User::master(user))) as ClientRef };
-        let control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers::Options::new("simulated authority"));
-        let pods = PodRouter::start(&root, control_plane.informers.typed::<Pod>());
-        let start_node = |index: u32| {
-            let name = format!("node-{index}");
-            let range = setup.pod_range.share(index, setup.nodes).expect("the range of pods has room for every node");
-            let (machine, runtime) = Machine::simulated(setup.containers.clone(), range, entropy.split(&name));
-            let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
-            let options = Options { pod_range: Some(range), ..Options::new(name.clone(), address) };
-            let client = (clients.of)(&format!("system:node:{name}"));
-            kubelet::start(&root, client, &control_plane.informers, &pods, machine, &entropy, options);
-            Node { name, runtime }
+        let journal = Journal::keeping(setup.keep);
+        let disk = Disk::new(journal.clone());
+        let network = Network::new(entropy.split("network"));
+        let machines = Machines::new(&setup, &entropy);
+        let tokens = Arc::new(Tokens::ephemeral());
+        let ground = Ground { disk: disk.clone(), network: network.clone(), machines: machines.clone(), tokens };
+        let cluster = Self {
+            client: network.client("kubernetes-admin"),
+            machines,
+            network,
+            disk,
+            journal,
+            entropy: entropy.split("story"),
+            ground,
+            chance: entropy,
+            process: RefCell::new(None),
+            lives: Cell::new(0),
         };
-        let nodes = (0..setup.nodes).map(start_node).collect();
-        let options = proxy::Options { node: proxy::Node::default(), network: None };
-        let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, &entropy, options);
-        Self { client: (clients.of)("kubernetes-admin"), root, nodes, proxy, journal, entropy: entropy.split("story") }
+        cluster.start().await;
+        cluster
+    }
+
+    /// Starts the process, if it does not run.
+    pub async fn start(&self) {
+        if self.process.borrow().is_some() {
+            return;
+        }
+        let life = self.lives.replace(self.lives.get() + 1);
+        let process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))).await;
+        *self.process.borrow_mut() = Some(process);
+    }
+
+    /// Kills the process, if it runs. Containers go on.
+    pub async fn crash(&self) {
+        let process = self.process.borrow_mut().take();
+        self.network.serve(None);
+        if let Some(process) = process {
+            process.kill().await;
+        }
+    }
+
+    /// What can be seen of the process; `None` while it does not run.
+    pub fn faces(&self) -> Option<Faces> {
+        self.process.borrow().as_ref().map(|process| process.faces.clone())
+    }
+
+    /// The root of the process's supervision tree.
+    ///
+    /// # Panics
+    /// The process does not run.
+    pub fn root(&self) -> Supervisor {
+        self.faces().expect("the process runs").root
+    }
+
+    /// # Panics
+    /// The process does not run.
+    pub fn proxy(&self) -> Proxy {
+        self.faces().expect("the process runs").proxy
     }
 
     /// Time goes by; the cast acts meanwhile.

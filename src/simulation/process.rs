@@ -1,0 +1,104 @@
+//! One life of the program that runs the whole cast. It can be killed between any two steps of any of its tasks, as by SIGKILL: nothing in
+//! it is told, and what it had not yet written is lost.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Pod;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, LocalSet};
+
+use super::disk::Disk;
+use super::machines::Machines;
+use super::network::Network;
+use crate::actors::control_plane::{Clients, ControlPlane};
+use crate::actors::controllers;
+use crate::actors::kubelet::{self, PodRouter};
+use crate::actors::proxy::{self, Proxy};
+use crate::actors::scheduler::Diagnoses;
+use crate::api::bootstrap::bootstrap;
+use crate::api::client::ClientRef;
+use crate::api::object::Object;
+use crate::api::tokens::Tokens;
+use crate::api::verbs::{Api, Settings};
+use crate::runtime::entropy::Entropy;
+use crate::runtime::store::{Bounds, LocalStore};
+use crate::runtime::supervision::{Strategy, Supervisor, SupervisorSpec};
+
+/// Where the API would listen if there were sockets.
+const API_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 6443);
+
+/// What the process stands on, and leaves behind.
+#[derive(Clone)]
+pub struct Ground {
+    pub disk: Disk,
+    pub network: Network,
+    pub machines: Machines,
+    pub tokens: Arc<Tokens>,
+}
+
+/// What others see of a running process.
+#[derive(Clone)]
+pub struct Faces {
+    pub root: Supervisor,
+    pub proxy: Proxy,
+    pub diagnoses: Diagnoses,
+    pub store: Arc<LocalStore<Object>>,
+}
+
+/// A running process.
+pub struct Process {
+    pub faces: Faces,
+    tasks: JoinHandle<()>,
+}
+
+impl Process {
+    /// Starts the cast. `entropy` is this life's.
+    pub async fn start(ground: Ground, entropy: Entropy) -> Self {
+        let (started, faces) = oneshot::channel();
+        let tasks = LocalSet::new();
+        tasks.spawn_local(async move {
+            // Who asked may have been killed itself.
+            let _ = started.send(cast(&ground, &entropy).await);
+        });
+        let tasks = actix::spawn(tasks);
+        let faces = faces.await.expect("a disk that lives gives back what was written to it");
+        Self { faces, tasks }
+    }
+
+    /// Ends every task where it stands.
+    pub async fn kill(self) {
+        self.tasks.abort();
+        // An aborted task's result says just that.
+        let _ = self.tasks.await;
+    }
+
+    /// Stops in order.
+    pub async fn stop(self) {
+        self.faces.root.stop().await;
+        self.kill().await;
+    }
+}
+
+async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
+    let spec = SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).single_threaded();
+    let root = Supervisor::root(spec);
+    let supervisor = root.supervisor("store", Strategy::OneForOne);
+    let store = LocalStore::start(&supervisor, Arc::new(ground.disk.clone()), Bounds::default());
+    let store = Arc::new(store.expect("a disk that lives gives back what was written to it"));
+    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let api = Api::new(store.clone(), entropy.split("api"), settings);
+    // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
+    let founded = bootstrap(&api, API_SERVER).await;
+    ground.network.serve(founded.is_ok().then(|| api.clone()));
+    let clients = Clients { of: |user: &str| ground.network.client(user) };
+    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
+    let pods = PodRouter::start(&root, control_plane.informers.typed::<Pod>());
+    for machine in ground.machines.iter() {
+        let client: ClientRef = (clients.of)(&machine.user());
+        kubelet::start(&root, client, &control_plane.informers, &pods, machine.outside(), entropy, machine.options());
+    }
+    let options = proxy::Options { node: proxy::Node::default(), network: None };
+    let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
+    Faces { root, proxy, diagnoses: control_plane.diagnoses, store }
+}
