@@ -17,5 +17,5 @@ mod storage;
 mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};
-pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Traits, View, selectable};
+pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Synthesis, Traits, View, selectable};
 pub use registry::Registry;
