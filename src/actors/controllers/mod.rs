@@ -19,6 +19,7 @@ mod start;
 mod storage_protection;
 #[cfg(test)]
 mod tests;
+mod token_secrets;
 mod tools;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
@@ -33,4 +34,5 @@ pub use quota::Quotas;
 pub use replication::Replication;
 pub use start::{Options, start};
 pub use storage_protection::{ClaimProtection, VolumeProtection};
+pub use token_secrets::TokenSecrets;
 pub use tools::Tools;
