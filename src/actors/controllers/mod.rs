@@ -21,6 +21,7 @@ mod storage_protection;
 mod tests;
 mod token_secrets;
 mod tools;
+mod volumes;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
@@ -36,3 +37,4 @@ pub use start::{Options, start};
 pub use storage_protection::{ClaimProtection, VolumeProtection};
 pub use token_secrets::TokenSecrets;
 pub use tools::Tools;
+pub use volumes::VolumeBinder;

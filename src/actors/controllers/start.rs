@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ClaimProtection, Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage,
-    Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeProtection,
+    Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
 use crate::api::tokens::Tokens;
@@ -37,6 +37,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     let recorder = |component| Recorder::start(supervisor, tools.client.clone(), &entropy, component, "");
     let replication_events = recorder("replication-controller");
     let node_events = recorder("node-controller");
+    let volume_events = recorder("persistentvolume-controller");
     let eviction_events = recorder("taint-eviction-controller");
     let Options { root_ca, node_grace, tokens, ended_pods } = options.clone();
     let ca = root_ca.clone();
@@ -53,6 +54,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(move |tools| TaintEviction::new(tools, eviction_events.clone()));
     cast.start(move |tools| PodGarbage::new(tools, ended_pods));
     cast.start(Quotas::new);
+    cast.start(move |tools| VolumeBinder::new(tools, volume_events.clone()));
     cast.start(ClaimProtection::new);
     cast.start(VolumeProtection::new);
 }
