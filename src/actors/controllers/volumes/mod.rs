@@ -26,6 +26,7 @@ use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::store::Stored;
 use decision::{ClaimStep, Remark, VolumeStep};
+use matching::best;
 use views::{Claim, Volume};
 
 /// A claim or a volume.
@@ -167,15 +168,17 @@ impl VolumeBinder {
         keys
     }
 
-    /// The volume itself, the claims that it is or was kept for, and those that wait for such a volume if it is free.
+    /// The volume itself, the claims that it is or was kept for, and those that it suits if it is free.
     fn after_volume(&self, delta: &Delta) -> Vec<Key> {
         let mut keys = vec![Key::Volume(delta.key.clone())];
-        let states: Vec<Volume> = [&delta.old, &delta.new].into_iter().flatten().map(Volume::from).collect();
-        keys.extend(states.iter().filter_map(|volume| volume.claim.as_ref()).map(|reserved| Key::Claim(reserved.key.clone())));
-        if let Some(volume) = states.last().filter(|volume| delta.new.is_some() && volume.is_free()) {
+        let [old, new] = [&delta.old, &delta.new].map(|state| state.as_ref().map(|object| Arc::new(Volume::from(object))));
+        let kept_for = [&old, &new].into_iter().flatten().filter_map(|volume| volume.claim.as_ref());
+        keys.extend(kept_for.map(|reserved| Key::Claim(reserved.key.clone())));
+        if let Some(volume) = new.filter(|volume| volume.is_free()) {
+            let suits = |claim: &Claim| claim.volume == volume.name || best(claim, std::slice::from_ref(&volume)).is_some();
             let view = self.claims.informer.view();
-            let waiting = view.indexed(&index::CLASS, &volume.class).filter(|entry| !entry.project::<Claim>().completed);
-            keys.extend(waiting.map(|entry| Key::Claim(ObjectKey::from(&**entry))));
+            let claims = view.indexed(&index::CLASS, &volume.class).map(|entry| entry.project::<Claim>());
+            keys.extend(claims.filter(|claim| !claim.completed && suits(claim)).map(|claim| Key::Claim(claim.key.clone())));
         }
         keys
     }
