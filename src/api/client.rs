@@ -34,6 +34,7 @@ pub struct ListOptions {
 /// A list: one moment.
 #[derive(Clone, Debug)]
 pub struct List {
+    /// 0 for what is not stored.
     pub revision: Revision,
     pub items: Vec<Object>,
     pub continue_token: String,

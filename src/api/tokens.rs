@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -12,6 +13,9 @@ use crate::runtime::clock;
 
 /// Who issues the tokens, and the audience of those that are for the API itself.
 pub const ISSUER: &str = "https://kubernetes.default.svc";
+
+/// Who issues those that are kept in secrets.
+const SECRET_ISSUER: &str = "kubernetes/serviceaccount";
 
 /// What a token says. Times are seconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +44,28 @@ pub struct Bound {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Reference>,
     pub serviceaccount: Reference,
+}
+
+/// What a token says that is kept in a secret: it has no end of its own, and counts as long as its secret has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretClaims {
+    #[serde(rename = "kubernetes.io/serviceaccount/namespace")]
+    pub namespace: String,
+    #[serde(rename = "kubernetes.io/serviceaccount/secret.name")]
+    pub secret: String,
+    #[serde(rename = "kubernetes.io/serviceaccount/service-account.name")]
+    pub account: String,
+    #[serde(rename = "kubernetes.io/serviceaccount/service-account.uid")]
+    pub account_uid: String,
+}
+
+/// The same with what every token has.
+#[derive(Serialize, Deserialize)]
+struct SecretToken {
+    iss: String,
+    sub: String,
+    #[serde(flatten)]
+    claims: SecretClaims,
 }
 
 /// An object by its name and uid.
@@ -76,10 +102,19 @@ impl Tokens {
 
     /// Signs the claims, with [`ISSUER`] as their issuer.
     pub fn issue(&self, claims: Claims) -> String {
-        let claims = Claims { iss: ISSUER.into(), ..claims };
+        self.sign(&Claims { iss: ISSUER.into(), ..claims })
+    }
+
+    /// Signs a token that a secret is to keep.
+    pub fn issue_for_secret(&self, claims: SecretClaims) -> String {
+        let sub = format!("system:serviceaccount:{}:{}", claims.namespace, claims.account);
+        self.sign(&SecretToken { iss: SECRET_ISSUER.into(), sub, claims })
+    }
+
+    fn sign(&self, claims: &impl Serialize) -> String {
         let header = json!({"alg": "ES256", "kid": self.key_id});
         let encode = |value: &[u8]| URL_SAFE_NO_PAD.encode(value);
-        let claims = serde_json::to_vec(&claims).expect("claims are plain text and numbers");
+        let claims = serde_json::to_vec(claims).expect("claims are plain text and numbers");
         let mut token = format!("{}.{}", encode(header.to_string().as_bytes()), encode(&claims));
         let signature = self.key.sign(&self.chance, token.as_bytes()).expect("the system has chance");
         token.push('.');
@@ -90,6 +125,19 @@ impl Tokens {
     /// The claims of a token that this cluster has issued, if it is in force now. Whether its audience is the right one, and what it is
     /// bound to still there, is the caller's to say.
     pub fn verify(&self, token: &str) -> Option<Claims> {
+        let claims: Claims = self.read(token)?;
+        let now = clock::now().as_second();
+        (claims.iss == ISSUER && claims.nbf <= now && now < claims.exp).then_some(claims)
+    }
+
+    /// The claims of a token that was issued for a secret. Whether the secret still has it is the caller's to say.
+    pub fn verify_for_secret(&self, token: &str) -> Option<SecretClaims> {
+        let token: SecretToken = self.read(token)?;
+        (token.iss == SECRET_ISSUER).then_some(token.claims)
+    }
+
+    /// What a token of this cluster's key says.
+    fn read<C: DeserializeOwned>(&self, token: &str) -> Option<C> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
@@ -99,9 +147,7 @@ impl Tokens {
         }
         let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, self.key.public_key().as_ref());
         public.verify(signed.as_bytes(), &decode(signature)?).ok()?;
-        let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
-        let now = clock::now().as_second();
-        (claims.iss == ISSUER && claims.nbf <= now && now < claims.exp).then_some(claims)
+        serde_json::from_slice(&decode(claims)?).ok()
     }
 }
 
@@ -128,6 +174,16 @@ mod tests {
         let read = tokens.verify(&tokens.issue(claims(0, 60))).unwrap();
         assert_eq!(read.kubernetes.serviceaccount.uid, "u");
         assert_eq!(read.iss, ISSUER);
+    }
+
+    #[test]
+    fn a_token_for_a_secret_is_no_other_token() {
+        let tokens = Tokens::ephemeral();
+        let claims = SecretClaims { namespace: "n".into(), secret: "s".into(), account: "a".into(), account_uid: "u".into() };
+        let token = tokens.issue_for_secret(claims.clone());
+        assert_eq!((tokens.verify_for_secret(&token), tokens.verify(&token)), (Some(claims), None));
+        assert_eq!(Tokens::ephemeral().verify_for_secret(&token), None);
+        assert_eq!(tokens.verify_for_secret(&tokens.issue(self::claims(0, 60))), None);
     }
 
     #[test]

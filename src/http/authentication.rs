@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use k8s_openapi::api::core::v1::Secret;
 use ring::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -11,8 +12,9 @@ use super::authorization::UNAUTHENTICATED;
 use super::identity::{ADMIN, Identity};
 use crate::api::client::ClientRef;
 use crate::api::kinds::Registry;
+use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
-use crate::api::tokens::{Claims, ISSUER, Reference, Tokens};
+use crate::api::tokens::{Claims, ISSUER, Reference, SecretClaims, Tokens};
 use crate::api::verbs::{AUTHENTICATED, User};
 use crate::runtime::clock;
 
@@ -21,6 +23,9 @@ pub(super) const ANONYMOUS: &str = "system:anonymous";
 
 /// How long after its deletion was asked for a pod's token still counts (KEP-1205: its grace period may be used to say goodbye).
 const GOODBYE_SECONDS: i64 = 60;
+
+/// The label of a secret whose token was put out of force (KEP-2799).
+const INVALID_SINCE: &str = "kubernetes.io/legacy-token-invalid-since";
 
 /// Finds out who asks.
 pub struct Authenticator {
@@ -54,11 +59,25 @@ impl Authenticator {
         if digest(&SHA256, token.as_bytes()).as_ref() == self.admin_token.as_ref() {
             return Some(User::master(ADMIN));
         }
+        if let Some(claims) = self.tokens.verify_for_secret(token) {
+            return self.is_kept(&claims, token).await.then(|| account(&claims.namespace, &claims.account, &claims.account_uid));
+        }
         let claims = self.tokens.verify(token)?;
         if !claims.aud.iter().any(|audience| audience == ISSUER) {
             return None;
         }
-        self.is_bound(&claims).await.then(|| account(&claims))
+        self.is_bound(&claims).await.then(|| bound_account(&claims))
+    }
+
+    /// Whether a token's secret is still there with that very token in it, and its account too.
+    async fn is_kept(&self, claims: &SecretClaims, token: &str) -> bool {
+        let SecretClaims { namespace, secret, account, account_uid } = claims;
+        let account = Reference { name: account.clone(), uid: account_uid.clone() };
+        let Ok(secret) = self.client.get(Registry::built_in().of::<Secret>(), namespace, secret).await else { return false };
+        let invalid = secret.labels().contains_key(INVALID_SINCE);
+        let data = secret.parse::<Secret>().ok().and_then(|secret| secret.data).unwrap_or_default();
+        let is_its_token = data.get("token").is_some_and(|kept| kept.0 == token.as_bytes());
+        !invalid && !is_leaving(&secret) && is_its_token && self.is_there("serviceaccounts", namespace, Some(&account)).await
     }
 
     /// Whether all that a token stands and falls with is still there.
@@ -75,9 +94,12 @@ impl Authenticator {
         let Some(reference) = reference else { return true };
         let Some(kind) = Registry::built_in().resource("", "v1", plural) else { return false };
         let Ok(object) = self.client.get(kind, namespace, &reference.name).await else { return false };
-        let leaving = object.meta().deletion_timestamp.is_some_and(|at| clock::now().as_second() - at.as_second() > GOODBYE_SECONDS);
-        object.uid() == reference.uid && !leaving
+        object.uid() == reference.uid && !is_leaving(&object)
     }
+}
+
+fn is_leaving(object: &Object) -> bool {
+    object.meta().deletion_timestamp.is_some_and(|at| clock::now().as_second() - at.as_second() > GOODBYE_SECONDS)
 }
 
 /// The user of a connection whose client showed a certificate of the cluster's authority.
@@ -104,17 +126,15 @@ pub(super) fn account_groups(namespace: &str) -> [String; 2] {
     ["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")]
 }
 
-fn account(claims: &Claims) -> User {
-    let bound = &claims.kubernetes;
-    let namespace = &bound.namespace;
+fn account(namespace: &str, name: &str, uid: &str) -> User {
     let [all, own] = account_groups(namespace);
     let groups = vec![all, own, AUTHENTICATED.into()];
-    let mut user = User {
-        name: format!("system:serviceaccount:{namespace}:{}", bound.serviceaccount.name),
-        uid: bound.serviceaccount.uid.clone(),
-        groups,
-        ..User::default()
-    };
+    User { name: format!("system:serviceaccount:{namespace}:{name}"), uid: uid.to_owned(), groups, ..User::default() }
+}
+
+fn bound_account(claims: &Claims) -> User {
+    let bound = &claims.kubernetes;
+    let mut user = account(&bound.namespace, &bound.serviceaccount.name, &bound.serviceaccount.uid);
     let mut extra = |key: &str, value: &str| {
         user.extra.insert(format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()]);
     };

@@ -29,7 +29,8 @@ impl Cluster {
     async fn create(&self, kind: &str, name: &str, spec: Value) {
         let kind = Registry::built_in().kind("v1", kind).unwrap();
         let body = json!({"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name}, "spec": spec});
-        self.client.create(kind, "default", body, &WriteOptions::default()).await.unwrap();
+        let namespace = if kind.is_namespaced() { "default" } else { "" };
+        self.client.create(kind, namespace, body, &WriteOptions::default()).await.unwrap();
     }
 
     /// A replication controller with a service of its name before it.
@@ -196,6 +197,34 @@ async fn runs(cluster: &Cluster, app: &str) -> BTreeMap<String, (Option<String>,
         (pod.metadata.name.unwrap(), (status.container_id, status.restart_count))
     };
     pods.into_iter().map(of).collect()
+}
+
+#[test]
+fn a_pod_waits_for_its_claim_and_runs_where_its_volume_is() {
+    let story = |cluster: Arc<Cluster>| async move {
+        cluster.pass(seconds(5)).await;
+        let resources = json!({"requests": {"storage": "1Gi"}});
+        cluster.create("PersistentVolumeClaim", "data", json!({"accessModes": ["ReadWriteOnce"], "resources": resources})).await;
+        let container = json!({"name": "c", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/data"}]});
+        let volume = json!({"name": "v", "persistentVolumeClaim": {"claimName": "data"}});
+        cluster.create("Pod", "p", json!({"containers": [container], "volumes": [volume]})).await;
+        cluster.pass(seconds(60)).await;
+        let waiting = json!(cluster.pods().await[0].status);
+        assert!(waiting.to_string().contains("pod has unbound immediate PersistentVolumeClaims"), "{waiting}");
+        let here = json!([{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-3"]}]}]);
+        let disk = json!({
+            "capacity": {"storage": "2Gi"},
+            "accessModes": ["ReadWriteOnce"],
+            "local": {"path": "/disk"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": here}},
+        });
+        cluster.create("PersistentVolume", "disk", disk).await;
+        cluster.pass(seconds(60)).await;
+        let pod = cluster.pods().await.remove(0);
+        assert!(is_ready(&pod), "{pod:?}");
+        assert_eq!(pod.spec.unwrap().node_name.as_deref(), Some("node-3"));
+    };
+    run(Setup::new(1, 5), story);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Who may in.
 
-use kabuki::api::tokens::{Bound, Claims, ISSUER, Reference};
+use kabuki::api::tokens::{Bound, Claims, ISSUER, Reference, SecretClaims};
 use kabuki::http::identity::Subject;
 use kabuki::runtime::clock;
 
@@ -70,6 +70,29 @@ fn a_token_lives_as_long_as_its_account() {
         assert_eq!(code(&site, &format!("Bearer {}", site.identity.tokens.issue(claims(ISSUER, "another")))).await, 401);
         site.admin().send(hyper::Method::DELETE, &format!("{accounts}/a"), "").await;
         assert_eq!(code(&site, &token).await, 401, "its account is gone");
+    });
+}
+
+#[test]
+fn a_token_that_a_secret_keeps_lives_as_long_as_the_secret_keeps_it() {
+    site(async |site| {
+        let admin = site.admin();
+        let account = admin.post("/api/v1/namespaces/n/serviceaccounts", r#"{"metadata": {"name": "a"}}"#).await.json();
+        let account_uid = account["metadata"]["uid"].as_str().unwrap().to_owned();
+        let claims = SecretClaims { namespace: "n".into(), secret: "s".into(), account: "a".into(), account_uid };
+        let token = site.identity.tokens.issue_for_secret(claims);
+        let bearer = format!("Bearer {token}");
+        assert_eq!(code(&site, &bearer).await, 401, "no secret keeps it yet");
+        let keep = |token: &str| format!(r#"{{"metadata": {{"name": "s"}}, "stringData": {{"token": "{token}"}}}}"#);
+        admin.post(SECRETS, &keep(&token)).await;
+        assert_eq!(code(&site, &bearer).await, 403, "known, and may not");
+        let path = format!("{SECRETS}/s");
+        admin.send(hyper::Method::PUT, &path, &keep("another")).await;
+        assert_eq!(code(&site, &bearer).await, 401);
+        admin.send(hyper::Method::PUT, &path, &keep(&token)).await;
+        assert_eq!(code(&site, &bearer).await, 403);
+        admin.send(hyper::Method::DELETE, &path, "").await;
+        assert_eq!(code(&site, &bearer).await, 401);
     });
 }
 

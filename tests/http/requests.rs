@@ -191,3 +191,24 @@ fn a_field_that_a_patch_gives_twice_is_refused_or_warned_of() {
         }
     });
 }
+
+#[test]
+fn what_is_made_when_asked_for_can_be_read_and_nothing_else() {
+    site(async |site| {
+        let admin = site.admin();
+        let list = admin.get("/api/v1/componentstatuses?fieldSelector=metadata.name%3Detcd-0").await;
+        assert!(list.header("warning").contains("v1 ComponentStatus is deprecated in v1.19+"));
+        let condition = json!({"type": "Healthy", "status": "True", "message": "ok"});
+        let store = json!({"metadata": {"name": "etcd-0"}, "conditions": [condition]});
+        let expected = json!({"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": [store]});
+        assert_eq!(list.json(), expected);
+        assert_eq!(admin.get("/api/v1/componentstatuses/scheduler").await.json()["conditions"], json!([condition]));
+        let missing = "componentstatuses \"x\" not found".to_owned();
+        assert_eq!(admin.get("/api/v1/componentstatuses/x").await.failure(), (404, missing));
+        for (method, path) in [(Method::POST, ""), (Method::DELETE, ""), (Method::PUT, "/scheduler"), (Method::DELETE, "/scheduler")] {
+            let answer = admin.send(method.clone(), &format!("/api/v1/componentstatuses{path}"), "{}").await;
+            assert_eq!(answer.code, 405, "{method} {path}");
+        }
+        assert_eq!(admin.get("/api/v1/componentstatuses?watch=true").await.code, 405);
+    });
+}

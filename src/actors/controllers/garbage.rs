@@ -26,14 +26,14 @@ type Item = (Arc<str>, ObjectKey);
 /// Reconciles one object at a time.
 pub struct Garbage {
     client: ClientRef,
-    /// All kinds that are served, events apart, by collection.
+    /// All kinds that are stored, events apart, by collection.
     kinds: BTreeMap<Arc<str>, (KindRef, InformerHandle)>,
 }
 
 impl Garbage {
     pub fn new(tools: &Tools) -> Self {
         let mut kinds = BTreeMap::new();
-        for kind in Registry::built_in().all().filter(|kind| kind.plural != "events") {
+        for kind in Registry::built_in().all().filter(|kind| kind.plural != "events" && kind.synthesis.is_none()) {
             kinds.entry(kind.collection.clone()).or_insert_with(|| (kind.clone(), tools.informers.of(kind)));
         }
         Self { client: tools.client.clone(), kinds }

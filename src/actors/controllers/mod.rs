@@ -19,7 +19,9 @@ mod start;
 mod storage_protection;
 #[cfg(test)]
 mod tests;
+mod token_secrets;
 mod tools;
+mod volumes;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
@@ -33,4 +35,6 @@ pub use quota::Quotas;
 pub use replication::Replication;
 pub use start::{Options, start};
 pub use storage_protection::{ClaimProtection, VolumeProtection};
+pub use token_secrets::TokenSecrets;
 pub use tools::Tools;
+pub use volumes::VolumeBinder;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{
     ClaimProtection, Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage,
-    Quotas, Reconciler, Replication, TaintEviction, Tools, VolumeProtection,
+    Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
+use crate::api::tokens::Tokens;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::supervision::Supervisor;
 
@@ -16,6 +17,8 @@ pub struct Options {
     /// The certificate of the cluster's authority, PEM; every namespace gets it.
     pub root_ca: Arc<str>,
     pub node_grace: Grace,
+    /// Signs the tokens of the secrets that ask for one; without it they stay as they are.
+    pub tokens: Option<Arc<Tokens>>,
     /// How many pods that have ended are kept; 0 keeps all.
     pub ended_pods: usize,
 }
@@ -23,7 +26,7 @@ pub struct Options {
 impl Options {
     /// Upstream's defaults.
     pub fn new(root_ca: impl Into<Arc<str>>) -> Self {
-        Self { root_ca: root_ca.into(), node_grace: Grace::default(), ended_pods: 12500 }
+        Self { root_ca: root_ca.into(), node_grace: Grace::default(), tokens: None, ended_pods: 12500 }
     }
 }
 
@@ -34,8 +37,10 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     let recorder = |component| Recorder::start(supervisor, tools.client.clone(), &entropy, component, "");
     let replication_events = recorder("replication-controller");
     let node_events = recorder("node-controller");
+    let volume_events = recorder("persistentvolume-controller");
     let eviction_events = recorder("taint-eviction-controller");
-    let Options { root_ca, node_grace, ended_pods } = options.clone();
+    let Options { root_ca, node_grace, tokens, ended_pods } = options.clone();
+    let ca = root_ca.clone();
     let cast = Cast { supervisor, tools, entropy: &entropy };
     cast.start(move |tools| Replication::new(tools, replication_events.clone()));
     cast.start(Endpoints::new);
@@ -43,11 +48,13 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(Mirroring::new);
     cast.start(Namespaces::new);
     cast.start(move |tools| NamespaceDefaults::new(tools, root_ca.clone()));
+    cast.start(move |it| TokenSecrets::new(it, ca.clone(), tokens.clone()));
     cast.start(Garbage::new);
     cast.start(move |tools| Nodes::new(tools, node_events.clone(), node_grace));
     cast.start(move |tools| TaintEviction::new(tools, eviction_events.clone()));
     cast.start(move |tools| PodGarbage::new(tools, ended_pods));
     cast.start(Quotas::new);
+    cast.start(move |tools| VolumeBinder::new(tools, volume_events.clone()));
     cast.start(ClaimProtection::new);
     cast.start(VolumeProtection::new);
 }

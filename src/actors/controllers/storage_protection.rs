@@ -196,15 +196,18 @@ mod tests {
     fn a_bound_volume_stays_until_it_is_bound_no_more() {
         world(|world| async move {
             start(&world.supervisor, &world.tools, &world.entropy, &Options::new("PEM"));
-            for (name, phase) in [("bound", "Bound"), ("free", "Available")] {
+            let resources = json!({ "requests": { "storage": "1Gi" } });
+            let claim = json!({ "accessModes": ["ReadWriteOnce"], "resources": resources, "volumeName": "bound" });
+            world.create("persistentvolumeclaims", "default", json!({ "metadata": { "name": "c" }, "spec": claim })).await;
+            for name in ["bound", "free"] {
                 let spec = json!({ "capacity": { "storage": "1Gi" }, "accessModes": ["ReadWriteOnce"], "hostPath": { "path": "/x" } });
                 world.create("persistentvolumes", "", json!({ "metadata": { "name": name }, "spec": spec })).await;
-                world.merge("persistentvolumes", "", name, "status", json!({ "status": { "phase": phase } })).await;
+                world.pass(1).await;
                 world.delete("persistentvolumes", "", name, now()).await;
             }
             assert!(world.get("persistentvolumes", "", "free").await.unwrap_err().is_not_found());
             assert!(world.get("persistentvolumes", "", "bound").await.is_ok());
-            world.merge("persistentvolumes", "", "bound", "status", json!({ "status": { "phase": "Released" } })).await;
+            world.delete("persistentvolumeclaims", "default", "c", now()).await;
             assert!(world.get("persistentvolumes", "", "bound").await.unwrap_err().is_not_found());
         });
     }

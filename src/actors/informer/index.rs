@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::ObjectKey;
 use crate::api::object::Object;
 
 /// A way to find objects: an object is found under each of the values that `values` gives for it.
@@ -27,6 +28,12 @@ pub const ORPHAN: Index = Index {
 /// By `spec.nodeName`: the empty text finds what is not bound yet.
 pub const NODE: Index = Index { name: "node", values: |object| vec![node_name(object)] };
 
+/// Persistent volumes, and claims of them, by the class of storage.
+pub const CLASS: Index = Index { name: "class", values: |object| vec![storage_class(object)] };
+
+/// A persistent volume by the claim that it is kept for, as keys are written.
+pub const CLAIM: Index = Index { name: "claim", values: claim };
+
 /// A service by its cluster IPs, a slice by its endpoints' addresses.
 pub const ADDRESS: Index = Index { name: "address", values: addresses };
 
@@ -50,6 +57,43 @@ fn addresses(object: &Object) -> Vec<String> {
     }
     let Addressed { spec, endpoints } = object.parse().unwrap_or_default();
     spec.cluster_ips.into_iter().chain(endpoints.into_iter().flat_map(|endpoint| endpoint.addresses)).collect()
+}
+
+/// The class of a claim or volume; empty for none. The annotation is from before there was a field for it, and goes first.
+pub fn storage_class(object: &Object) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Classed {
+        spec: Spec,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Spec {
+        storage_class_name: Option<String>,
+    }
+    let old = object.meta().annotations.get("volume.beta.kubernetes.io/storage-class");
+    old.cloned().unwrap_or_else(|| object.parse::<Classed>().unwrap_or_default().spec.storage_class_name.unwrap_or_default())
+}
+
+fn claim(object: &Object) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Volume {
+        spec: Spec,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Spec {
+        claim_ref: Option<Reference>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Reference {
+        namespace: String,
+        name: String,
+    }
+    let reference = object.parse::<Volume>().unwrap_or_default().spec.claim_ref;
+    reference.map(|Reference { namespace, name }| ObjectKey::new(namespace, name).to_string()).into_iter().collect()
 }
 
 /// The value under which [`LABEL`] keeps a label. No namespace has a slash in it, so two can never be the same.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::Resource;
 use parking_lot::Mutex;
 
-use super::index::{ADDRESS, Index, LABEL, NODE, ORPHAN, OWNER};
+use super::index::{ADDRESS, CLAIM, CLASS, Index, LABEL, NODE, ORPHAN, OWNER};
 use super::{Informer, InformerHandle, Selection};
 use crate::api::client::ClientRef;
 use crate::api::kinds::{KindRef, Registry};
@@ -45,11 +45,13 @@ impl Informers {
 }
 
 /// Every kind can be found by owner. Pods are many and looked for by what selects them; so are the slices of a service. Names are
-/// found by addresses.
+/// found by addresses, volumes by what is asked of them.
 fn indexes(kind: &KindRef) -> &'static [Index] {
     match (kind.group, kind.plural) {
         ("", "pods") => &[OWNER, LABEL, NODE, ORPHAN],
         ("discovery.k8s.io", "endpointslices") => &[OWNER, LABEL, ADDRESS],
+        ("", "persistentvolumes") => &[OWNER, CLASS, CLAIM],
+        ("", "persistentvolumeclaims") => &[OWNER, CLASS],
         ("", "services") => &[OWNER, ADDRESS],
         _ => &[OWNER],
     }

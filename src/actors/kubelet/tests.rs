@@ -4,12 +4,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Event, Node, PersistentVolumeClaim, Pod};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::actors::informer::Informers;
-use crate::api::client::{ClientRef, DeleteOptions, WriteOptions};
+use crate::api::client::{ClientRef, DeleteOptions, ListOptions, Patch, WriteOptions};
 use crate::api::kinds::Registry;
 use crate::api::verbs::{Api, LocalClient, Settings, User};
 use crate::runtime::clock;
@@ -63,6 +63,18 @@ impl Scene {
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec});
         let kind = Registry::built_in().kind("v1", "Pod").unwrap();
         self.client.create(kind, "default", pod, &WriteOptions::default()).await.unwrap();
+    }
+
+    async fn put(&self, kind: &str, namespace: &str, name: &str, body: Value) {
+        let kind = Registry::built_in().kind("v1", kind).unwrap();
+        let mut object = json!({"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name}});
+        object.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        self.client.create(kind, namespace, object, &WriteOptions::default()).await.unwrap();
+    }
+
+    async fn merge(&self, kind: &str, namespace: &str, name: &str, subresource: &str, patch: Value) {
+        let kind = Registry::built_in().kind("v1", kind).unwrap();
+        self.client.patch(kind, namespace, name, subresource, Patch::Merge(patch), &WriteOptions::default()).await.unwrap();
     }
 
     async fn web(&self, name: &str) {
@@ -219,6 +231,34 @@ fn a_missing_config_map_is_named_and_waited_for() {
         let kind = Registry::built_in().kind("v1", "ConfigMap").unwrap();
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}});
         scene.client.create(kind, "default", map, &WriteOptions::default()).await.unwrap();
+        scene.running("a").await;
+    });
+}
+
+#[test]
+fn a_claims_volume_is_mounted_once_they_are_bound_to_each_other() {
+    scene(|scene| async move {
+        let (modes, gib) = (json!(["ReadWriteOnce"]), json!({"storage": "1Gi"}));
+        let claim = json!({"accessModes": modes, "resources": {"requests": gib}, "volumeName": "disk"});
+        scene.put("PersistentVolumeClaim", "default", "data", json!({"spec": claim})).await;
+        let kept = json!({"namespace": "default", "name": "data", "uid": "another"});
+        let disk = json!({"accessModes": modes, "capacity": gib, "hostPath": {"path": "/disk"}, "claimRef": kept});
+        scene.put("PersistentVolume", "", "disk", json!({"spec": disk})).await;
+        let container = json!({"name": "web", "image": "nginx", "volumeMounts": [{"name": "v", "mountPath": "/data"}]});
+        let volume = json!({"name": "v", "persistentVolumeClaim": {"claimName": "data"}});
+        scene.create("a", json!({"containers": [container], "volumes": [volume]})).await;
+        let waits_for = async |why: &str| {
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            assert!(scene.containers().await.is_empty());
+            let events = scene.client.typed::<Event>().list("default", &ListOptions::default()).await.unwrap();
+            let told = |event: &Event| event.message.as_ref().is_some_and(|message| message.ends_with(why));
+            assert!(events.iter().any(told), "{events:?}");
+        };
+        waits_for("the claim is not bound to a volume").await;
+        scene.merge("PersistentVolumeClaim", "default", "data", "status", json!({"status": {"phase": "Bound"}})).await;
+        waits_for("the volume disk is bound to another claim").await;
+        let claim = scene.client.typed::<PersistentVolumeClaim>().get("default", "data").await.unwrap();
+        scene.merge("PersistentVolume", "", "disk", "", json!({"spec": {"claimRef": {"uid": claim.metadata.uid}}})).await;
         scene.running("a").await;
     });
 }

@@ -26,7 +26,7 @@ pub struct Cluster {
     /// Selectors of services and replication controllers, by namespace and `Kind/name`: what pods are spread by if they do not say.
     pub groups: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
     pub claims: BTreeMap<ObjectKey, Claim>,
-    /// Volumes that are not everywhere: for each, the nodes it can be used on.
+    /// For each volume that is not everywhere, the nodes it can be used on.
     pub volumes: BTreeMap<String, Option<Arc<NodeTerms>>>,
 }
 
@@ -35,6 +35,8 @@ pub struct Cluster {
 pub struct Claim {
     /// The volume it is bound to.
     pub volume: Option<String>,
+    /// It had one, which is gone.
+    pub lost: bool,
     pub terminating: bool,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::node::NodeInfo;
 use super::pod::PodInfo;
+use crate::actors::informer::ObjectKey;
 
 /// Something that happened.
 pub enum ClusterEvent {
@@ -17,8 +18,10 @@ pub enum ClusterEvent {
     PodPlaced(Arc<PodInfo>),
     /// A pod has left its node.
     PodGone(Arc<PodInfo>),
-    /// A claim or volume is new, or not as it was.
-    Storage,
+    /// A claim is new, or not as it was.
+    Claim(ObjectKey),
+    /// A volume is new, or not as it was.
+    Volume,
     /// A namespace's labels are not as they were.
     Namespace,
 }

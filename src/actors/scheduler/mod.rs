@@ -249,9 +249,9 @@ impl Scheduler {
                 self.cluster.remove_node(&name);
                 self.queue.happened(&ClusterEvent::NodeGone, &self.plugins);
             }
-            Change::Storage(update) => {
+            Change::Storage(update, event) => {
                 update(&mut self.cluster);
-                self.queue.happened(&ClusterEvent::Storage, &self.plugins);
+                self.queue.happened(&event, &self.plugins);
             }
             Change::Namespace(update) => {
                 update(&mut self.cluster);

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1;
 use serde_json::{Value, json};
 
-use super::cluster::Cluster;
+use super::affinity::NodeTerms;
+use super::cluster::{Claim, Cluster};
 use super::event::ClusterEvent;
 use super::framework::{Diagnosis, Plugin, Search, schedule};
 use super::node::NodeInfo;
@@ -149,6 +151,55 @@ fn a_missing_claim_keeps_a_pod_from_every_node() {
     let volumes = json!([{"name": "v", "persistentVolumeClaim": {"claimName": "none"}}]);
     let complaint = Bench::new([node("a", json!({}))]).complaint(&pod("p", json!({"spec": {"volumes": volumes}})));
     assert_eq!(complaint, "0/1 nodes are available: persistentvolumeclaim \"none\" not found. not found");
+}
+
+fn claiming(name: &str) -> Arc<PodInfo> {
+    pod(name, json!({"spec": {"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}}))
+}
+
+#[test]
+fn a_pod_goes_where_its_volume_is_and_waits_until_there_is_one() {
+    let zoned: v1::NodeSelector = serde_json::from_value(json!({"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["b"]}]}]}))
+    .unwrap();
+    let bound = Claim { volume: Some("v".into()), lost: false, terminating: false };
+    let here = Some(zoned.clone());
+    let table = [
+        (Claim { volume: None, ..bound.clone() }, None, "pod has unbound immediate PersistentVolumeClaims"),
+        (Claim { terminating: true, ..bound.clone() }, here.clone(), "persistentvolumeclaim \"c\" is being deleted"),
+        (Claim { lost: true, ..bound.clone() }, None, "persistentvolumeclaim \"c\" bound to non-existent persistentvolume \"v\""),
+        (bound.clone(), None, "1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"),
+        (bound.clone(), here.clone(), "1 node(s) didn't match PersistentVolume's node affinity"),
+    ];
+    let with = |claim: Claim, volume: Option<v1::NodeSelector>, nodes: Vec<Object>| {
+        let mut bench = Bench::new(nodes);
+        bench.cluster.claims.insert(ObjectKey::new("default", "c"), claim);
+        if let Some(selector) = volume {
+            bench.cluster.volumes.insert("v".into(), Some(Arc::new(NodeTerms::from(selector))));
+        }
+        bench
+    };
+    for (claim, volume, reason) in table {
+        let complaint = with(claim, volume, vec![node("a", zone("a"))]).complaint(&claiming("p"));
+        assert!(complaint.starts_with(&format!("0/1 nodes are available: {reason}.")), "{complaint}");
+    }
+    assert_eq!(with(bound, here, vec![node("a", zone("a")), node("b", zone("b"))]).node_for(&claiming("p")), "b");
+}
+
+#[test]
+fn a_pod_that_waits_for_its_claim_is_woken_by_no_other() {
+    let plugins = default_profile();
+    let now = clock::instant();
+    let mut queue = Queue::default();
+    let waiting = claiming("p");
+    queue.put(waiting.clone());
+    queue.pop();
+    queue.refused(&waiting.key, ["VolumeBinding"].into(), now);
+    for (namespace, name, woken) in [("default", "other", false), ("elsewhere", "c", false), ("default", "c", true)] {
+        queue.happened(&ClusterEvent::Claim(ObjectKey::new(namespace, name)), &plugins);
+        queue.advance(now + Duration::from_secs(2));
+        assert_eq!(queue.pop().is_some(), woken, "{namespace}/{name}");
+    }
 }
 
 #[test]

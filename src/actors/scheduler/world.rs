@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::affinity::NodeTerms;
 use super::cluster::{Claim, Cluster};
+use super::event::ClusterEvent;
 use super::pod::PodInfo;
 use crate::actors::informer::{Delta, InformerHandle, Informers, ObjectKey};
 use crate::api::object::Object;
@@ -22,7 +23,8 @@ pub enum Change {
     Pod(ObjectKey, Option<Arc<PodInfo>>),
     Node(Object),
     NodeGone(String),
-    Storage(Update),
+    /// Of a claim or volume, and what may come of it.
+    Storage(Update, ClusterEvent),
     /// Of a namespace, or of what groups pods in one.
     Namespace(Update),
 }
@@ -112,24 +114,31 @@ fn group(kind: &'static str, delta: Delta) -> Change {
 }
 
 fn claim(delta: Delta) -> Change {
-    Change::Storage(Box::new(move |cluster| match delta.new {
+    let event = ClusterEvent::Claim(delta.key.clone());
+    let update = move |cluster: &mut Cluster| match delta.new {
         Some(object) => {
-            let spec = object.parse::<v1::PersistentVolumeClaim>().ok().and_then(|claim| claim.spec).unwrap_or_default();
+            let v1::PersistentVolumeClaim { spec, status, .. } = object.parse().unwrap_or_default();
             let bound = object.meta().annotations.contains_key("pv.kubernetes.io/bind-completed");
-            let volume = spec.volume_name.filter(|name| bound && !name.is_empty());
-            cluster.claims.insert(delta.key, Claim { volume, terminating: object.meta().deletion_timestamp.is_some() });
+            let claim = Claim {
+                volume: spec.and_then(|spec| spec.volume_name).filter(|name| bound && !name.is_empty()),
+                lost: status.and_then(|status| status.phase).as_deref() == Some("Lost"),
+                terminating: object.meta().deletion_timestamp.is_some(),
+            };
+            cluster.claims.insert(delta.key, claim);
         }
         None => _ = cluster.claims.remove(&delta.key),
-    }))
+    };
+    Change::Storage(Box::new(update), event)
 }
 
 fn volume(delta: Delta) -> Change {
-    Change::Storage(Box::new(move |cluster| match delta.new {
+    let update = move |cluster: &mut Cluster| match delta.new {
         Some(object) => {
             let spec = object.parse::<v1::PersistentVolume>().ok().and_then(|volume| volume.spec).unwrap_or_default();
             let required = spec.node_affinity.and_then(|affinity| affinity.required);
             cluster.volumes.insert(object.name().to_owned(), required.map(|selector| Arc::new(NodeTerms::from(selector))));
         }
         None => _ = cluster.volumes.remove(&*delta.key.name),
-    }))
+    };
+    Change::Storage(Box::new(update), ClusterEvent::Volume)
 }

@@ -1,6 +1,7 @@
-//! Namespace, Node, Lease and PriorityClass: what the cluster itself is made of.
+//! Namespace, Node, Lease, PriorityClass and ComponentStatus: what the cluster itself is made of.
 
 use k8s_openapi::api::{coordination, core::v1, scheduling};
+use serde_json::{Value, json};
 
 use super::cells::cluster as cells;
 use super::strategy;
@@ -63,4 +64,49 @@ pub fn priority_class() -> Kind {
         ])
         .defaults(defaults::priority_class)
         .judges(Judges::new(judge::priority_class, judge::priority_class_update))
+}
+
+pub fn component_status() -> Kind {
+    Kind::new::<v1::ComponentStatus>("componentstatuses", &["cs"])
+        .cluster_scoped()
+        .deprecated("v1 ComponentStatus is deprecated in v1.19+")
+        .synthesized(components)
+        .columns([
+            name(),
+            computed("Status", cells::component_health),
+            column("Message", "/conditions/0/message"),
+            column("Error", "/conditions/0/error"),
+        ])
+}
+
+/// The parts that upstream looks after. Here the scheduler and the controllers are in the process that answers, which ends rather than go on
+/// without them.
+fn components(trouble: Option<&str>) -> Vec<Value> {
+    let component = |name: &str, trouble: Option<&str>| {
+        let condition = match trouble {
+            None => json!({"type": "Healthy", "status": "True", "message": "ok"}),
+            Some(why) => json!({"type": "Healthy", "status": "False", "error": why}),
+        };
+        json!({"apiVersion": "v1", "kind": "ComponentStatus", "metadata": {"name": name}, "conditions": [condition]})
+    };
+    vec![component("controller-manager", None), component("etcd-0", trouble), component("scheduler", None)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_not_well_is_an_unhealthy_component() {
+        let shown = |trouble| {
+            let kind = component_status();
+            let rows =
+                components(trouble).iter().map(|component| kind.columns.iter().map(|column| column.value(component)).collect()).collect();
+            let rows: Vec<Vec<Value>> = rows;
+            Value::from(rows)
+        };
+        let ok = |name: &str| json!([name, "Healthy", "ok", ""]);
+        assert_eq!(shown(None), json!([ok("controller-manager"), ok("etcd-0"), ok("scheduler")]));
+        assert_eq!(shown(Some("full"))[1], json!(["etcd-0", "Unhealthy", "", "full"]));
+    }
 }

@@ -92,6 +92,9 @@ pub struct View {
     pub from_stored: fn(&mut Value),
 }
 
+/// Makes all objects of a kind that nobody stores; it is told what is wrong with the store, if anything is.
+pub type Synthesis = fn(Option<&str>) -> Vec<Value>;
+
 type Defaults = fn(&mut Value);
 type PrepareCreate = fn(&mut Value);
 type PrepareUpdate = fn(&mut Value, &Value, Option<Subresource>);
@@ -150,6 +153,8 @@ pub struct Kind {
     pub deprecation: Option<&'static str>,
     /// Set where this version is not the stored one.
     pub view: Option<View>,
+    /// Set where objects are made when they are asked for: they can only be read.
+    pub synthesis: Option<Synthesis>,
 }
 
 impl Kind {
@@ -179,6 +184,7 @@ impl Kind {
             judges: Box::new(Lenient),
             deprecation: None,
             view: None,
+            synthesis: None,
         }
     }
 
@@ -212,6 +218,12 @@ impl Kind {
     /// The declared version is not the stored one.
     pub fn view(mut self, view: View) -> Self {
         self.view = Some(view);
+        self
+    }
+
+    /// The objects are not stored.
+    pub fn synthesized(mut self, synthesis: Synthesis) -> Self {
+        self.synthesis = Some(synthesis);
         self
     }
 
@@ -268,6 +280,15 @@ impl Kind {
     /// The group under which wrong fields are reported: the one in which the objects are kept.
     pub fn reported_group(&self) -> &'static str {
         if self.view.is_some() { "" } else { self.group }
+    }
+
+    /// What may be done to objects of the kind, in the order of the alphabet.
+    pub fn verbs(&self) -> &'static [&'static str] {
+        match (self.synthesis, self.delete_collection) {
+            (Some(_), _) => &["get", "list"],
+            (None, false) => &["create", "delete", "get", "list", "patch", "update", "watch"],
+            (None, true) => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+        }
     }
 
     pub fn is_namespaced(&self) -> bool {

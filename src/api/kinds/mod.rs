@@ -19,5 +19,5 @@ mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};
 pub use judges::{Judge, Judges, Verdict};
-pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Traits, View, selectable};
+pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Synthesis, Traits, View, selectable};
 pub use registry::Registry;

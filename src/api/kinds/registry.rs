@@ -19,6 +19,7 @@ pub struct Registry {
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::default();
     for kind in [
+        cluster::component_status(),
         cluster::lease(),
         cluster::namespace(),
         cluster::node(),

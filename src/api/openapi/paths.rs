@@ -25,6 +25,7 @@ pub(super) fn of(edition: Edition, kind: &Kind) -> Vec<(String, Value)> {
     let object = format!("{collection}/{{name}}");
     let operations = |list: &[(&str, &str, &[&str])]| -> Value {
         list.iter()
+            .filter(|(_, action, _)| kind.verbs().contains(&verb(action)))
             .map(|(method, action, parameters)| ((*method).to_owned(), operation(edition, kind, action, parameters)))
             .collect::<Map<_, _>>()
             .into()
@@ -44,6 +45,15 @@ pub(super) fn of(edition: Edition, kind: &Kind) -> Vec<(String, Value)> {
         paths.push((path, operations(&[("get", "get", &READ), ("put", "put", &WRITE), ("patch", "patch", &PATCH)])));
     }
     paths
+}
+
+/// An action by the name that discovery has for it.
+fn verb(action: &str) -> &str {
+    match action {
+        "post" => "create",
+        "put" => "update",
+        other => other,
+    }
 }
 
 fn operation(edition: Edition, kind: &Kind, action: &str, parameters: &[&str]) -> Value {

@@ -83,7 +83,8 @@ impl Process {
         let kubeconfig = directory.join("kubeconfig");
         identity.kubeconfig(&format!("https://{address}")).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
-        let controllers = controllers::Options::new(identity.authority.pem());
+        let tokens = Some(identity.tokens.clone());
+        let controllers = controllers::Options { tokens, ..controllers::Options::new(identity.authority.pem()) };
         let control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
         let cluster = cluster::name(directory)?;
         let ground = Ground {

@@ -3,7 +3,7 @@
 use actix_web::http::header::HeaderValue;
 use serde_json::{Value, json};
 
-use super::resources::{described, verbs};
+use super::resources::described;
 use super::{Group, Version};
 use crate::api::kinds::{Kind, Scope};
 
@@ -43,7 +43,7 @@ fn resource(kind: &Kind) -> Value {
         "responseKind": kind_of(kind.kind, None),
         "scope": match kind.scope { Scope::Namespaced => "Namespaced", Scope::Cluster => "Cluster" },
         "singularResource": kind.singular,
-        "verbs": verbs(kind),
+        "verbs": kind.verbs(),
     });
     if !kind.short_names.is_empty() {
         resource["shortNames"] = json!(kind.short_names);

@@ -13,16 +13,9 @@ pub struct Described {
     pub verbs: &'static [&'static str],
 }
 
-const ALL: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-const WITHOUT_COLLECTION: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
 const CHANGE: &[&str] = &["get", "patch", "update"];
 const CONNECT: &[&str] = &["create", "get"];
 const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
-
-/// The verbs on objects of a kind themselves.
-pub fn verbs(kind: &Kind) -> &'static [&'static str] {
-    if kind.delete_collection { ALL } else { WITHOUT_COLLECTION }
-}
 
 /// What a subresource takes and gives.
 pub fn described(kind: &Kind, subresource: Subresource) -> Described {
@@ -76,7 +69,7 @@ fn resource(kind: &Kind) -> Value {
         "singularName": kind.singular,
         "namespaced": kind.is_namespaced(),
         "kind": kind.kind,
-        "verbs": verbs(kind),
+        "verbs": kind.verbs(),
     });
     if !kind.short_names.is_empty() {
         resource["shortNames"] = json!(kind.short_names);

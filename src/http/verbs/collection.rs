@@ -13,6 +13,7 @@ use crate::api::table;
 use crate::http::front::Exchange;
 use crate::http::negotiation::{Offer, Representation, Shape};
 use crate::http::{options, response};
+use crate::runtime::store::Revision;
 
 /// Objects that are parsed before others get their turn on this thread.
 const TURN: usize = 64;
@@ -80,7 +81,9 @@ async fn converted(list: &List, mut frame: Value, field: &str, convert: impl Fn(
 /// `v1.ListMeta`.
 fn metadata(list: &List) -> Value {
     let mut metadata = Map::new();
-    metadata.insert("resourceVersion".into(), list.revision.to_string().into());
+    if list.revision > Revision(0) {
+        metadata.insert("resourceVersion".into(), list.revision.to_string().into());
+    }
     if !list.continue_token.is_empty() {
         metadata.insert("continue".into(), list.continue_token.as_str().into());
     }

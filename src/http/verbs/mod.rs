@@ -48,12 +48,15 @@ async fn serve(exchange: Exchange, resource: Resource, payload: web::Payload) ->
         return Err(Status::method_not_allowed());
     }
     let verb = exchange.info.verb.clone();
+    if let Place::Collection(kind, _) | Place::Object(Target { kind, .. }) = &place
+        && !kind.verbs().contains(&verb.as_str())
+    {
+        return Err(Status::method_not_allowed());
+    }
     match (verb.as_str(), place) {
         ("list", Place::Collection(kind, namespace)) => collection::list(&exchange, &kind, &namespace).await,
         ("watch", Place::Collection(kind, namespace)) => watch::watch(exchange, &kind, &namespace, &resource.name).await,
-        ("deletecollection", Place::Collection(kind, namespace))
-            if kind.delete_collection && kind.is_namespaced() != namespace.is_empty() =>
-        {
+        ("deletecollection", Place::Collection(kind, namespace)) if kind.is_namespaced() != namespace.is_empty() => {
             delete::collection(&exchange, &kind, &namespace, payload).await
         }
         ("create", Place::Collection(kind, namespace)) if kind.is_namespaced() != namespace.is_empty() => {

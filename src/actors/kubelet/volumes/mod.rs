@@ -131,14 +131,18 @@ impl Maker<'_> {
         self.context.machine.files.empty(place, empty).await.map_err(|error| error.to_string())
     }
 
-    /// The directory of the node behind a claim.
+    /// The directory of the node behind a claim. Claim and volume must name each other: a volume that is somebody else's is not looked into.
     async fn claimed(&self, claim: &str) -> Result<PathBuf, String> {
         let text = |error: Status| error.message;
         let claim = self.context.client.typed::<PersistentVolumeClaim>().get(self.namespace(), claim).await.map_err(text)?;
-        let name = claim.spec.and_then(|spec| spec.volume_name).filter(|name| !name.is_empty());
+        let is_bound = claim.status.and_then(|status| status.phase).as_deref() == Some("Bound");
+        let name = claim.spec.and_then(|spec| spec.volume_name).filter(|name| is_bound && !name.is_empty());
         let name = name.ok_or("the claim is not bound to a volume")?;
         let volume = self.context.client.typed::<PersistentVolume>().get("", &name).await.map_err(text)?;
         let spec = volume.spec.unwrap_or_default();
+        if spec.claim_ref.and_then(|reference| reference.uid) != claim.metadata.uid {
+            return Err(format!("the volume {name} is bound to another claim"));
+        }
         let (path, kind) = match (spec.host_path, spec.local) {
             (Some(host), _) => (host.path, host.type_.unwrap_or_default()),
             (None, Some(local)) => (local.path, "Directory".to_owned()),

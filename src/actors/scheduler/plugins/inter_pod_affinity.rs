@@ -100,7 +100,7 @@ impl Plugin for InterPodAffinity {
             ClusterEvent::Node { .. } | ClusterEvent::Namespace => true,
             ClusterEvent::PodPlaced(_) => !pod.near.is_empty(),
             ClusterEvent::PodGone(gone) => !pod.apart.is_empty() || !gone.apart.is_empty(),
-            ClusterEvent::NodeGone | ClusterEvent::Storage => false,
+            ClusterEvent::NodeGone | ClusterEvent::Claim(_) | ClusterEvent::Volume => false,
         }
     }
 }

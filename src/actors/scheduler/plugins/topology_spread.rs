@@ -93,7 +93,7 @@ impl Plugin for PodTopologySpread {
         match event {
             ClusterEvent::Node { .. } | ClusterEvent::NodeGone => true,
             ClusterEvent::PodPlaced(other) | ClusterEvent::PodGone(other) => counts(other),
-            ClusterEvent::Storage | ClusterEvent::Namespace => false,
+            ClusterEvent::Claim(_) | ClusterEvent::Volume | ClusterEvent::Namespace => false,
         }
     }
 }

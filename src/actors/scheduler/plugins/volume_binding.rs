@@ -13,7 +13,12 @@ use crate::actors::scheduler::pod::PodInfo;
 pub struct VolumeBinding;
 
 /// The nodes that every volume can be used on.
-struct Reachable(Vec<Arc<NodeTerms>>);
+#[derive(Default)]
+struct Reachable {
+    terms: Vec<Arc<NodeTerms>>,
+    /// A volume is not there at all.
+    missing: bool,
+}
 
 impl Plugin for VolumeBinding {
     fn name(&self) -> &'static str {
@@ -21,28 +26,42 @@ impl Plugin for VolumeBinding {
     }
 
     fn filter<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster) -> Result<Option<Box<dyn Filter + 'a>>, Refusal> {
-        let mut terms = Vec::new();
+        let mut reachable = Reachable::default();
         for name in &pod.claims {
             let claim = cluster.claims.get(&ObjectKey::new(pod.key.namespace.clone(), name.as_str()));
             let claim = claim.ok_or_else(|| Refusal::unresolvable(format!("persistentvolumeclaim \"{name}\" not found")))?;
+            if claim.lost {
+                let volume = claim.volume.as_deref().unwrap_or_default();
+                let why = format!("persistentvolumeclaim \"{name}\" bound to non-existent persistentvolume \"{volume}\"");
+                return Err(Refusal::unresolvable(why));
+            }
             if claim.terminating {
                 return Err(Refusal::unresolvable(format!("persistentvolumeclaim \"{name}\" is being deleted")));
             }
-            let volume = claim.volume.as_ref().and_then(|volume| cluster.volumes.get(volume));
-            let volume = volume.ok_or_else(|| Refusal::unresolvable("pod has unbound immediate PersistentVolumeClaims"))?;
-            terms.extend(volume.clone());
+            let volume = claim.volume.as_ref().ok_or_else(|| Refusal::unresolvable("pod has unbound immediate PersistentVolumeClaims"))?;
+            match cluster.volumes.get(volume) {
+                Some(terms) => reachable.terms.extend(terms.clone()),
+                None => reachable.missing = true,
+            }
         }
-        Ok((!terms.is_empty()).then(|| Box::new(Reachable(terms)) as _))
+        Ok((reachable.missing || !reachable.terms.is_empty()).then(|| Box::new(reachable) as _))
     }
 
-    fn is_helped_by(&self, _: &PodInfo, event: &ClusterEvent) -> bool {
-        matches!(event, ClusterEvent::Storage | ClusterEvent::Node { .. })
+    fn is_helped_by(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
+        match event {
+            ClusterEvent::Claim(key) => key.namespace == pod.key.namespace && pod.claims.iter().any(|name| **name == *key.name),
+            ClusterEvent::Volume | ClusterEvent::Node { .. } => true,
+            _ => false,
+        }
     }
 }
 
 impl Filter for Reachable {
     fn check(&self, node: &NodeInfo) -> Result<(), Refusal> {
-        match self.0.iter().all(|terms| terms.match_node(node)) {
+        if self.missing {
+            return Err(Refusal::unresolvable("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"));
+        }
+        match self.terms.iter().all(|terms| terms.match_node(node)) {
             true => Ok(()),
             false => Err(Refusal::unresolvable("node(s) didn't match PersistentVolume's node affinity")),
         }

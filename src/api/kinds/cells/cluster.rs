@@ -20,6 +20,16 @@ pub fn node_status(node: &Value) -> Value {
     status.into()
 }
 
+/// Of a component.
+pub fn component_health(component: &Value) -> Value {
+    match component.list("/conditions").iter().find(|condition| condition.text("/type") == "Healthy") {
+        Some(condition) if condition.text("/status") == "True" => "Healthy",
+        Some(_) => "Unhealthy",
+        None => "Unknown",
+    }
+    .into()
+}
+
 pub fn node_roles(node: &Value) -> Value {
     let labels = node.pointer("/metadata/labels").and_then(Value::as_object);
     let roles: BTreeSet<&str> = labels

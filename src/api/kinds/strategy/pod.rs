@@ -7,7 +7,7 @@ use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
 use crate::api::validation::pod::qos_class_of;
 
-/// A new pod waits, and is of the class that its requests give it.
+/// A new pod waits, and is of the class that its requests give it. A gated one says so from its creation on (KEP-3521).
 pub fn pod(pod: &mut Value) {
     let class = pod.get("spec").and_then(|spec| qos_class_of(spec).ok());
     put(pod, "status", "phase", "Pending");
@@ -18,6 +18,7 @@ pub fn pod(pod: &mut Value) {
             "status": "False",
             "reason": "SchedulingGated",
             "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "lastTransitionTime": pod.pointer("/metadata/creationTimestamp"),
         });
         put(pod, "status", "conditions", vec![gated]);
     }
@@ -113,10 +114,13 @@ mod tests {
 
     #[test]
     fn a_new_pod_is_pending_and_a_gated_one_says_so() {
-        let mut object = json!({"spec": {"containers": [{"name": "c"}], "schedulingGates": [{"name": "a"}]}, "status": {}});
+        let since = "2026-01-01T00:00:00Z";
+        let spec = json!({"containers": [{"name": "c"}], "schedulingGates": [{"name": "a"}]});
+        let mut object = json!({"metadata": {"creationTimestamp": since}, "spec": spec, "status": {}});
         pod(&mut object);
         assert_eq!((object.text("/status/phase"), object.text("/status/qosClass")), ("Pending", "BestEffort"));
-        assert_eq!(object.text("/status/conditions/0/reason"), "SchedulingGated");
+        let condition = &object["status"]["conditions"][0];
+        assert_eq!((condition.text("/reason"), condition.text("/lastTransitionTime")), ("SchedulingGated", since));
     }
 
     #[test]
