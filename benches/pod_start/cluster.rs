@@ -20,8 +20,6 @@ use crate::{Outcome, image};
 const KABUKI: &str = env!("CARGO_BIN_EXE_kabuki");
 /// How often is looked whether something has come or gone, outside of what is measured.
 const LOOK: Duration = Duration::from_millis(20);
-/// What follows a pod's deletion has ended by then.
-const CALM: Duration = Duration::from_millis(100);
 
 /// Taken down again, with all its containers, when it goes out of scope.
 pub struct Cluster {
@@ -120,7 +118,6 @@ impl Cluster {
         while self.pods.get_opt(name).await?.is_some() {
             sleep(LOOK).await;
         }
-        sleep(CALM).await;
         Ok(())
     }
 }

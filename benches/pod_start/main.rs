@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use cluster::Cluster;
 use engine::{Engine, Started};
+use tokio::time::sleep;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -22,8 +23,10 @@ const FULL: usize = 25;
 const QUICK: usize = 2;
 /// The goal: so much more than the engine's own time.
 const GOAL: f64 = 1.10;
+/// What the engine still does after a removal has ended by then.
+const CALM: Duration = Duration::from_millis(400);
 
-/// Both, one right after the other.
+/// Both, one after the other.
 struct Round {
     pod: Duration,
     /// Processor time of `kabuki up` for this pod.
@@ -51,16 +54,24 @@ async fn measure(rounds: usize) -> Outcome<Vec<Round>> {
     let pattern = cluster.start("pattern").await?;
     let engine = Engine::like(&pattern.container).await?;
     engine.start(0).await?;
-    let mut done = Vec::new();
-    for number in 1..=rounds {
-        let engine_first = number % 2 == 0;
-        let before = if engine_first { Some(engine.start(number).await?) } else { None };
+    let alone = async |number| {
+        sleep(CALM).await;
+        engine.start(number).await
+    };
+    let as_pod = async |number| {
+        sleep(CALM).await;
         let name = format!("pod-{number}");
         let pod = cluster.start(&name).await?;
         cluster.delete(&name).await?;
-        let engine = match before {
-            Some(started) => started,
-            None => engine.start(number).await?,
+        Outcome::Ok(pod)
+    };
+    let mut done = Vec::new();
+    for number in 1..=rounds {
+        let (pod, engine) = if number % 2 == 0 {
+            let engine = alone(number).await?;
+            (as_pod(number).await?, engine)
+        } else {
+            (as_pod(number).await?, alone(number).await?)
         };
         done.push(Round { pod: pod.after, cpu: pod.cpu, engine });
     }

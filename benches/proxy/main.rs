@@ -1,6 +1,6 @@
 //! Our service proxy against HAProxy, both with one thread between the same client and the same backends: ratios, taken in turns.
 //!
-//! `cargo bench --bench proxy` takes some four minutes, with `-- --quick` some twenty seconds. The client is this process; the backends and
+//! `cargo bench --bench proxy` takes some six minutes, with `-- --quick` some twenty seconds. The client is this process; the backends and
 //! each proxy are processes of their own, so that the kernel tells their processor time apart. All share the machine's processors. Nothing
 //! is asserted on time: machines differ.
 
@@ -52,6 +52,15 @@ impl Extent {
     }
 }
 
+/// A proxy in a process of its own.
+struct Proxy {
+    process: Process,
+    /// Where requests for small bodies go.
+    small: SocketAddr,
+    /// Where those for large ones go.
+    bulk: SocketAddr,
+}
+
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -73,8 +82,8 @@ async fn measure(extent: &Extent) -> Outcome<()> {
     let directory = tempfile::tempdir()?;
     let (_backend, backends) = backend::start()?;
     let (ours, haproxy) = (ours::start(&backends)?, haproxy::start(directory.path(), &backends)?);
-    for (_, address) in [&ours, &haproxy] {
-        load::answers(*address).await?;
+    for address in [ours.small, haproxy.small, haproxy.bulk] {
+        load::answers(address).await?;
     }
     println!("{}", report::heading(&haproxy::version()?, extent.rounds));
     for load in extent.loads() {
@@ -88,7 +97,7 @@ async fn measure(extent: &Extent) -> Outcome<()> {
 }
 
 /// Both under the same load, one after the other; who is first changes.
-async fn round(load: Load, ours: &(Process, SocketAddr), haproxy: &(Process, SocketAddr), swapped: bool) -> Outcome<Round> {
+async fn round(load: Load, ours: &Proxy, haproxy: &Proxy, swapped: bool) -> Outcome<Round> {
     if swapped {
         let haproxy = side(load, haproxy).await?;
         return Ok(Round { ours: side(load, ours).await?, haproxy });
@@ -96,8 +105,8 @@ async fn round(load: Load, ours: &(Process, SocketAddr), haproxy: &(Process, Soc
     Ok(Round { ours: side(load, ours).await?, haproxy: side(load, haproxy).await? })
 }
 
-async fn side(load: Load, (process, address): &(Process, SocketAddr)) -> Outcome<Side> {
-    let before = process.cpu();
-    let measured = load.drive(*address).await?;
-    Ok(Side { measured, cpu: process.cpu() - before })
+async fn side(load: Load, proxy: &Proxy) -> Outcome<Side> {
+    let before = proxy.process.cpu();
+    let measured = load.drive(if load.is_bulk() { proxy.bulk } else { proxy.small }).await?;
+    Ok(Side { measured, cpu: proxy.process.cpu() - before })
 }

@@ -15,22 +15,21 @@ use kabuki::runtime::store::{Expect, LocalStore, Store, Write};
 use kabuki::runtime::supervision::{Strategy, Supervisor};
 use serde_json::{Value, json};
 
-use crate::Outcome;
-use crate::process::Process;
-use crate::role;
+use crate::{Outcome, Proxy, role};
 
 pub const ROLE: &str = "proxy";
 
 /// Where node ports may be.
 const NODE_PORTS: std::ops::Range<u16> = 30_000..32_768;
 
-/// A process with the proxy, and where it listens.
-pub fn start(backends: &[SocketAddr]) -> Outcome<(Process, SocketAddr)> {
+/// A process with the proxy.
+pub fn start(backends: &[SocketAddr]) -> Outcome<Proxy> {
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let port = NODE_PORTS.rev().find(is_free).ok_or("there is no free node port")?;
     let arguments = [ROLE.to_owned(), port.to_string()].into_iter().chain(backends.iter().map(SocketAddr::to_string));
     let (process, _) = role::start(arguments)?;
-    Ok((process, (Ipv4Addr::LOCALHOST, port).into()))
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    Ok(Proxy { process, small: address, bulk: address })
 }
 
 /// Proxies a node port until it is killed.
