@@ -183,7 +183,7 @@ fn enough(nodes: usize) -> usize {
 /// No node can take it; the diagnosis says why not, for each.
 pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, search: &mut Search) -> Result<Arc<str>, Box<Diagnosis>> {
     let column = cluster.column();
-    let known = cluster.nodes().count();
+    let known = cluster.known();
     let mut diagnosis = Diagnosis { nodes: known, ..Diagnosis::default() };
     let filters = match Filters::new(plugins, pod, cluster) {
         Ok(filters) => filters,
