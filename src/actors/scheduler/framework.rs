@@ -195,12 +195,12 @@ pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, s
     let wanted = enough(known);
     let mut feasible: Vec<&NodeInfo> = Vec::with_capacity(wanted.min(known));
     let mut looked = 0;
-    for step in 0..column.len() {
+    let (before, after) = column.split_at(search.start.min(column.len()));
+    for node in after.iter().chain(before) {
         if feasible.len() >= wanted {
             break;
         }
-        looked = step + 1;
-        let node = &*column[(search.start + step) % column.len()];
+        looked += 1;
         if !node.known {
             continue;
         }
