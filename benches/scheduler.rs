@@ -12,6 +12,10 @@ use kabuki::runtime::entropy::Entropy;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NODES: usize = 5_000;
 const ZONES: usize = 3;
 const RUNS: usize = 5;

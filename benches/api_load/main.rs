@@ -6,6 +6,8 @@
 mod connection;
 mod load;
 mod objects;
+#[path = "../process/mod.rs"]
+mod process;
 mod report;
 mod server;
 

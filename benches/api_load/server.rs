@@ -1,19 +1,17 @@
 //! The server under load: a `kabuki up` of its own, and what the kernel knows of it.
 
 use std::error::Error;
-use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, SysconfVar, sysconf};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::Instant;
 
 use crate::connection::{Endpoint, request};
+use crate::process::Process;
 
 /// How often a server that does not answer yet is tried again.
 const TRY_AGAIN: Duration = Duration::from_micros(500);
@@ -22,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `kabuki up`; stopped when it goes out of scope.
 pub struct Server {
-    child: Child,
+    process: Process,
     pub endpoint: Endpoint,
     /// From the spawn of the process to the first 200 of `/readyz`.
     pub ready_after: Duration,
@@ -51,60 +49,24 @@ impl Server {
     pub async fn start(directory: &Path, more: &[&str]) -> Result<Self, Box<dyn Error>> {
         let address = free_address()?;
         let begun = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_kabuki"))
-            .args(["up", "--listen", &address.to_string(), "--data-dir"])
-            .arg(directory)
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut starting = Starting(Some(child));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kabuki"));
+        command.args(["up", "--listen", &address.to_string(), "--data-dir"]).arg(directory).args(more);
+        let process = Process::start(&mut command)?;
         let endpoint = tokio::time::timeout(PATIENCE, ready(directory, address)).await?;
-        let child = starting.0.take().expect("nobody else takes it");
-        Ok(Self { child, endpoint, ready_after: begun.elapsed() })
+        Ok(Self { process, endpoint, ready_after: begun.elapsed() })
     }
 
-    fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default()
-    }
-
-    /// Processor time used so far, by the process and the kernel on its behalf.
+    /// Processor time used so far.
     pub fn cpu(&self) -> Duration {
-        let stat = self.proc("stat");
-        // The second field is the program's name in parentheses; fields 14 and 15 are the times in clock ticks.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        let a_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
-        Duration::from_secs_f64(ticks as f64 / a_second as f64)
+        self.process.cpu()
     }
 
     /// Resident memory, in bytes.
     pub fn resident(&self) -> u64 {
-        let status = self.proc("status");
+        let status = self.process.proc("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        stop(&mut self.child);
-    }
-}
-
-/// A process that must not outlive a start that failed.
-struct Starting(Option<Child>);
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(stop);
-    }
-}
-
-fn stop(child: &mut Child) {
-    // Who is gone already needs no signal.
-    let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
-    let _ = child.wait();
 }
 
 /// Tries until `/readyz` says yes.

@@ -183,7 +183,7 @@ fn enough(nodes: usize) -> usize {
 /// No node can take it; the diagnosis says why not, for each.
 pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, search: &mut Search) -> Result<Arc<str>, Box<Diagnosis>> {
     let column = cluster.column();
-    let known = cluster.nodes().count();
+    let known = cluster.known();
     let mut diagnosis = Diagnosis { nodes: known, ..Diagnosis::default() };
     let filters = match Filters::new(plugins, pod, cluster) {
         Ok(filters) => filters,
@@ -195,12 +195,12 @@ pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, s
     let wanted = enough(known);
     let mut feasible: Vec<&NodeInfo> = Vec::with_capacity(wanted.min(known));
     let mut looked = 0;
-    for step in 0..column.len() {
+    let (before, after) = column.split_at(search.start.min(column.len()));
+    for node in after.iter().chain(before) {
         if feasible.len() >= wanted {
             break;
         }
-        looked = step + 1;
-        let node = &*column[(search.start + step) % column.len()];
+        looked += 1;
         if !node.known {
             continue;
         }

@@ -13,20 +13,23 @@ use crate::actors::informer::ObjectKey;
 use crate::api::object::Object;
 
 /// A node and the sum of its pods. Kept up to date, never rebuilt.
+///
+/// What is looked at for every pod stands first and together: to judge a node costs mostly the lines of memory that are fetched for it.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct NodeInfo {
-    pub name: Arc<str>,
     /// False for one that pods name but that is not (or no longer) there.
     pub known: bool,
-    pub labels: BTreeMap<String, String>,
-    pub taints: Vec<v1::Taint>,
     pub unschedulable: bool,
-    pub allocatable: Resources,
-    /// Image name to size in bytes.
-    pub images: BTreeMap<String, i64>,
+    pub name: Arc<str>,
+    pub taints: Vec<v1::Taint>,
     pub requested: Resources,
+    pub allocatable: Resources,
     /// The sum of [`PodInfo::weight`].
     pub weight: (i64, i64),
+    /// Image name to size in bytes.
+    pub images: BTreeMap<String, i64>,
+    pub labels: BTreeMap<String, String>,
     pub ports: Vec<HostPort>,
     pub pods: BTreeMap<ObjectKey, Arc<PodInfo>>,
 }

@@ -29,7 +29,7 @@ impl Plugin for ImageLocality {
         if !pod.images.iter().any(|image| anywhere(&image)) {
             return None;
         }
-        let nodes = cluster.nodes().count().max(1) as f64;
+        let nodes = cluster.known().max(1) as f64;
         let share = |image: &str| cluster.nodes().filter(|node| node.images.contains_key(image)).count() as f64 / nodes;
         Some(Box::new(Present { images: pod.images.iter().map(|image| (image.as_str(), share(image))).collect() }))
     }

@@ -1,6 +1,6 @@
 //! Pods that must, must not or would rather be near other pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::actors::scheduler::affinity::PodTerm;
 use crate::actors::scheduler::cluster::Cluster;
@@ -14,31 +14,34 @@ const REQUIRED_WEIGHT: i64 = 1;
 
 pub struct InterPodAffinity;
 
-/// A topology key and one of its domains.
-type Domain = (String, String);
+/// Some domains of each topology key, and what is known of them. A node is found in them at once, however many there are.
+type Domains<'a, T> = BTreeMap<&'a str, BTreeMap<&'a str, T>>;
 
 struct Required<'a> {
     pod: &'a PodInfo,
     /// Where pods that are there want none like this one.
-    unwanted: BTreeSet<Domain>,
+    unwanted: Domains<'a, ()>,
     /// Where pods are that this one must not be beside.
-    avoided: BTreeSet<Domain>,
+    avoided: Domains<'a, ()>,
     /// Where pods are that match every term of this one.
-    sought: BTreeSet<Domain>,
+    sought: Domains<'a, ()>,
     /// No pod matches, but this one does: it may be the first.
     first: bool,
 }
 
-struct Preferred {
-    domains: BTreeMap<Domain, i64>,
+struct Preferred<'a> {
+    domains: Domains<'a, i64>,
 }
 
-fn domain(term: &PodTerm, node: &NodeInfo) -> Option<Domain> {
-    Some((term.topology_key.clone(), node.labels.get(&term.topology_key)?.clone()))
+/// What is known of the node's domain of the term's key, to be changed; `None` if the node is in none.
+fn domain<'d, 'a, T: Default>(domains: &'d mut Domains<'a, T>, term: &'a PodTerm, node: &'a NodeInfo) -> Option<&'d mut T> {
+    let value = node.labels.get(&term.topology_key)?;
+    Some(domains.entry(&term.topology_key).or_default().entry(value).or_default())
 }
 
-fn is_in(node: &NodeInfo, domains: &BTreeSet<Domain>) -> bool {
-    domains.iter().any(|(key, value)| node.labels.get(key) == Some(value))
+/// What is known of the node's domain of each key.
+fn known<'d, T>(domains: &'d Domains<'_, T>, node: &NodeInfo) -> impl Iterator<Item = &'d T> {
+    domains.iter().filter_map(|(key, values)| values.get(node.labels.get(*key)?.as_str()))
 }
 
 impl Plugin for InterPodAffinity {
@@ -52,31 +55,33 @@ impl Plugin for InterPodAffinity {
 
     fn filter<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster) -> Result<Option<Box<dyn Filter + 'a>>, Refusal> {
         let speaks = |term: &PodTerm, of: &PodInfo| term.speaks_of(of, &cluster.namespaces);
-        let mut required = Required { pod, unwanted: BTreeSet::new(), avoided: BTreeSet::new(), sought: BTreeSet::new(), first: false };
+        let (mut unwanted, mut avoided, mut sought) = (Domains::new(), Domains::new(), Domains::new());
         for (other, node) in cluster.choosy() {
-            required.unwanted.extend(other.apart.iter().filter(|term| speaks(term, pod)).filter_map(|term| domain(term, node)));
+            other.apart.iter().filter(|term| speaks(term, pod)).for_each(|term| _ = domain(&mut unwanted, term, node));
         }
-        if pod.near.is_empty() && pod.apart.is_empty() {
-            return Ok((!required.unwanted.is_empty()).then(|| Box::new(required) as _));
+        let is_choosy = !pod.near.is_empty() || !pod.apart.is_empty();
+        if !is_choosy && unwanted.is_empty() {
+            return Ok(None);
         }
-        for node in cluster.nodes() {
-            for other in node.pods.values().filter(|other| !other.ended) {
-                required.avoided.extend(pod.apart.iter().filter(|term| speaks(term, other)).filter_map(|term| domain(term, node)));
-                if !pod.near.is_empty() && pod.near.iter().all(|term| speaks(term, other)) {
-                    required.sought.extend(pod.near.iter().filter_map(|term| domain(term, node)));
-                }
+        let nodes = cluster.nodes().filter(|_| is_choosy);
+        for (node, other) in nodes.flat_map(|node| node.pods.values().map(move |other| (node, other))).filter(|(_, other)| !other.ended) {
+            pod.apart.iter().filter(|term| speaks(term, other)).for_each(|term| _ = domain(&mut avoided, term, node));
+            if !pod.near.is_empty() && pod.near.iter().all(|term| speaks(term, other)) {
+                pod.near.iter().for_each(|term| _ = domain(&mut sought, term, node));
             }
         }
-        required.first = required.sought.is_empty() && pod.near.iter().all(|term| speaks(term, pod));
-        Ok(Some(Box::new(required)))
+        let first = sought.is_empty() && pod.near.iter().all(|term| speaks(term, pod));
+        Ok(Some(Box::new(Required { pod, unwanted, avoided, sought, first })))
     }
 
     fn score<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster, _: &[&NodeInfo]) -> Option<Box<dyn Score + 'a>> {
         let speaks = |term: &PodTerm, of: &PodInfo| term.speaks_of(of, &cluster.namespaces);
-        let mut domains: BTreeMap<Domain, i64> = BTreeMap::new();
-        let mut add = |term: &PodTerm, of: &PodInfo, node: &NodeInfo, weight: i64| {
-            if let Some(domain) = domain(term, node).filter(|_| speaks(term, of)) {
-                *domains.entry(domain).or_default() += weight;
+        let mut domains = Domains::new();
+        let mut add = |term: &'a PodTerm, of: &PodInfo, node: &'a NodeInfo, weight: i64| {
+            if speaks(term, of)
+                && let Some(sum) = domain(&mut domains, term, node)
+            {
+                *sum += weight;
             }
         };
         for (other, node) in cluster.choosy() {
@@ -107,26 +112,27 @@ impl Plugin for InterPodAffinity {
 
 impl Filter for Required<'_> {
     fn check(&self, node: &NodeInfo) -> Result<(), Refusal> {
-        let near = self.pod.near.iter().all(|term| match domain(term, node) {
-            Some(domain) => self.first || self.sought.contains(&domain),
-            None => false,
+        let near = self.pod.near.iter().all(|term| {
+            let key = term.topology_key.as_str();
+            let is_sought = |value: &String| self.sought.get(key).is_some_and(|values| values.contains_key(value.as_str()));
+            node.labels.get(key).is_some_and(|value| self.first || is_sought(value))
         });
         if !near {
             return Err(Refusal::unresolvable("node(s) didn't match pod affinity rules"));
         }
-        if is_in(node, &self.avoided) {
+        if known(&self.avoided, node).next().is_some() {
             return Err(Refusal::resolvable("node(s) didn't match pod anti-affinity rules"));
         }
-        if is_in(node, &self.unwanted) {
+        if known(&self.unwanted, node).next().is_some() {
             return Err(Refusal::resolvable("node(s) didn't satisfy existing pods anti-affinity rules"));
         }
         Ok(())
     }
 }
 
-impl Score for Preferred {
+impl Score for Preferred<'_> {
     fn score(&self, node: &NodeInfo) -> i64 {
-        self.domains.iter().filter(|((key, value), _)| node.labels.get(key) == Some(value)).map(|(_, weight)| weight).sum()
+        known(&self.domains, node).sum()
     }
 
     fn normalize(&self, scores: &mut [i64]) {
