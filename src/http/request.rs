@@ -12,6 +12,8 @@ pub struct RequestInfo {
     pub path: String,
     /// Absent where the path names no resource.
     pub resource: Option<Resource>,
+    /// What the objects of a list, a watch or a deletion are selected by; empty for all else.
+    pub field_selector: String,
 }
 
 /// What a path names.
@@ -33,7 +35,9 @@ impl RequestInfo {
     pub fn new(method: &str, path: &str, query: &Query) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
         let (resource, watches_by_path) = resource(&path);
-        let Some(mut resource) = resource else { return Self { verb: method.to_lowercase(), path, resource: None } };
+        let Some(mut resource) = resource else {
+            return Self { verb: method.to_lowercase(), path, resource: None, field_selector: String::new() };
+        };
         let one = !resource.name.is_empty();
         let watches = watches_by_path || query.is_true("watch");
         let verb = match method {
@@ -47,12 +51,12 @@ impl RequestInfo {
             "GET" | "HEAD" => "list",
             _ => "",
         };
-        if matches!(verb, "list" | "watch" | "deletecollection")
-            && let Some(name) = query.get("fieldSelector").and_then(only_name)
-        {
+        let selects = matches!(verb, "list" | "watch" | "deletecollection");
+        let field_selector = if selects { query.text("fieldSelector") } else { "" };
+        if let Some(name) = only_name(field_selector) {
             resource.name = name.to_owned();
         }
-        Self { verb: verb.to_owned(), path, resource: Some(resource) }
+        Self { verb: verb.to_owned(), path, resource: Some(resource), field_selector: field_selector.to_owned() }
     }
 }
 

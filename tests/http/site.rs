@@ -47,13 +47,13 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let nodes = NodeDirectory::default();
         let front = Front {
-            api,
             authenticator: Authenticator::new(&identity, client),
-            authorizer: Box::new(SystemRules),
+            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor,
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
+            api,
         };
         let server = Server::start(Server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap(), &identity, front).unwrap();
         let site = Arc::new(Site { identity, server, nodes, directory });

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::column::{self, Column};
+use crate::api::object::Object;
 use crate::api::validation::ErrorList;
 
 /// Kinds are shared by all who name them.
@@ -291,6 +292,13 @@ impl Kind {
             typed::<K>(new).map_or_else(|_| Vec::new(), |new| warnings(&new, old.as_ref()))
         });
         self
+    }
+
+    /// What a selectable field of an object counts as; `None` if the kind has no such field. The object remembers the answer.
+    pub fn field<'o>(&self, object: &'o Object, field: &str) -> Option<&'o str> {
+        let index = self.selectable.iter().position(|selectable| selectable.name == field)?;
+        let read = |value: &Value| self.selectable.iter().map(|selectable| selectable.value(value).into_boxed_str()).collect();
+        Some(&object.fields(read)[index])
     }
 
     pub fn api_version(&self) -> String {
