@@ -2,6 +2,7 @@
 
 mod http {
     mod access;
+    mod nodes;
     mod pods;
     mod requests;
     mod site;

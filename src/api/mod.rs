@@ -4,6 +4,7 @@ pub mod admission;
 pub mod bootstrap;
 pub mod client;
 pub mod kinds;
+pub mod node_graph;
 pub mod object;
 pub mod openapi;
 pub mod patch;

@@ -1,5 +1,7 @@
 //! Bodies of requests: bounded, and read in the format that they say they are in.
 
+use std::time::Duration;
+
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
@@ -18,27 +20,42 @@ use crate::api::yaml;
 /// The largest body, in bytes; upstream's limit.
 pub const LIMIT: usize = 3 * 1024 * 1024;
 
+/// How much of a body that is too large is read and thrown away, in bytes, and for how long at most: over HTTP/2 an answer that
+/// overtakes the body is lost with it.
+const WASTE: usize = 64 * 1024 * 1024;
+const WASTE_FOR: Duration = Duration::from_secs(10);
+
 /// The whole body.
 ///
 /// # Errors
 /// It is larger than [`LIMIT`], or did not arrive.
 pub async fn read(headers: &HeaderMap, mut payload: Payload) -> Result<Bytes, Status> {
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(LIMIT));
     if announced.is_some_and(|length| length > LIMIT) {
-        return Err(too_large());
+        return Err(too_large(payload).await);
     }
-    let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| Status::bad_request(format!("the body could not be read: {error}")))?;
         if body.len() + chunk.len() > LIMIT {
-            return Err(too_large());
+            return Err(too_large(payload).await);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
 }
 
-fn too_large() -> Status {
+async fn too_large(mut rest: Payload) -> Status {
+    let discard = async {
+        let mut left = WASTE;
+        while let Some(Ok(chunk)) = rest.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(WASTE_FOR, discard).await;
     let message = format!("Request entity too large: limit is {LIMIT}");
     Status::new(413, Reason::RequestEntityTooLarge, message)
 }

@@ -102,10 +102,8 @@ async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Pay
     let peer = request.conn_data::<PeerUser>().cloned();
     let user = front.authenticator.authenticate(peer.as_ref(), request.headers()).await?;
     let user = impersonate(user, request.headers())?;
-    let info = RequestInfo::new(request.method().as_str(), request.path(), &query);
-    if !front.authorizer.allows(&user, &info) {
-        return Err(authorization::forbidden(&user, &info));
-    }
+    let info = RequestInfo::new(request.method().as_str(), request.path(), &query)?;
+    front.authorizer.judge(&user, &info).map_err(|reason| authorization::forbidden(&user, &info, &reason))?;
     let exchange = Exchange { front, request, query, user, info };
     match tokio::time::timeout(within, route(exchange, payload)).await {
         Ok(answer) => answer,

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::api::status::Status;
+
 /// A request, before it is known whether what it names exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestInfo {
@@ -12,6 +14,8 @@ pub struct RequestInfo {
     pub path: String,
     /// Absent where the path names no resource.
     pub resource: Option<Resource>,
+    /// What the objects of a list, a watch or a deletion are selected by; empty for all else.
+    pub field_selector: String,
 }
 
 /// What a path names.
@@ -30,10 +34,15 @@ pub struct Resource {
 
 impl RequestInfo {
     /// `path` is still percent-encoded; `query` decides whether a list is a watch.
-    pub fn new(method: &str, path: &str, query: &Query) -> Self {
-        let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    ///
+    /// # Errors
+    /// `BadRequest`: the path is no text.
+    pub fn new(method: &str, path: &str, query: &Query) -> Result<Self, Status> {
+        let path = decode(path)?;
         let (resource, watches_by_path) = resource(&path);
-        let Some(mut resource) = resource else { return Self { verb: method.to_lowercase(), path, resource: None } };
+        let Some(mut resource) = resource else {
+            return Ok(Self { verb: method.to_lowercase(), path, resource: None, field_selector: String::new() });
+        };
         let one = !resource.name.is_empty();
         let watches = watches_by_path || query.is_true("watch");
         let verb = match method {
@@ -47,13 +56,22 @@ impl RequestInfo {
             "GET" | "HEAD" => "list",
             _ => "",
         };
-        if matches!(verb, "list" | "watch" | "deletecollection")
-            && let Some(name) = query.get("fieldSelector").and_then(only_name)
-        {
+        let selects = matches!(verb, "list" | "watch" | "deletecollection");
+        let field_selector = if selects { query.text("fieldSelector") } else { "" };
+        if let Some(name) = only_name(field_selector) {
             resource.name = name.to_owned();
         }
-        Self { verb: verb.to_owned(), path, resource: Some(resource) }
+        Ok(Self { verb: verb.to_owned(), path, resource: Some(resource), field_selector: field_selector.to_owned() })
     }
+}
+
+fn decode(path: &str) -> Result<String, Status> {
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    String::from_utf8(bytes).map_err(|error| {
+        let wrong = error.as_bytes()[error.utf8_error().valid_up_to()..].first().copied().unwrap_or_default();
+        let at = error.utf8_error().valid_up_to();
+        Status::bad_request(format!("the path {path:?} is not UTF-8: %{wrong:02x} at byte {at} of what it stands for"))
+    })
 }
 
 /// The name in a field selector that says nothing else: who may watch one object may do so this way.
@@ -134,7 +152,7 @@ mod tests {
 
     fn info(method: &str, url: &str) -> (String, Option<Resource>) {
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let info = RequestInfo::new(method, path, &Query::new(query));
+        let info = RequestInfo::new(method, path, &Query::new(query)).unwrap();
         (info.verb, info.resource)
     }
 

@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
+use bytes::Bytes;
 use hyper::Method;
 use serde_json::json;
 
-use super::site::site;
+use super::site::{Site, site};
 
 const CONFIG: &str = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}}"#;
 const CONFIGS: &str = "/api/v1/namespaces/n/configmaps";
@@ -100,6 +101,52 @@ fn a_body_over_three_mebibytes_is_refused() {
         let body = format!(r#"{{"metadata": {{"name": "big"}}, "data": {{"a": "{}"}}}}"#, "x".repeat(3 * 1024 * 1024));
         let answer = site.admin().post(CONFIGS, &body).await;
         assert_eq!(answer.failure(), (413, "Request entity too large: limit is 3145728".to_owned()));
+    });
+}
+
+#[test]
+fn a_path_that_is_no_text_is_refused() {
+    site(async |site| {
+        let why = "the path \"/api/v1/namespaces/n%c3/pods\" is not UTF-8: %c3 at byte 20 of what it stands for";
+        assert_eq!(site.admin().get("/api/v1/namespaces/n%c3/pods").await.failure(), (400, why.to_owned()));
+        assert_eq!(site.admin().get("/nonsense/%ff").await.code, 400);
+        assert_eq!(site.admin().get("/api/v1/namespaces/n%C3%A4/pods").await.code, 200);
+    });
+}
+
+/// Sends a body without saying how long it is, as long as the server takes it. Answers the code and the body.
+async fn post_in_chunks(site: &Site, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let stream = site.connect_speaking(Some(&site.identity.admin), "h2").await;
+    let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+    actix_rt::spawn(async move {
+        let _ = connection.await;
+    });
+    let request = http_of_h2::Request::post(format!("https://localhost{path}")).body(()).unwrap();
+    let (answer, mut stream) = sender.ready().await.unwrap().send_request(request, false).unwrap();
+    let mut rest = Bytes::copy_from_slice(body);
+    while !rest.is_empty() {
+        stream.reserve_capacity(rest.len());
+        let Some(Ok(capacity)) = std::future::poll_fn(|context| stream.poll_capacity(context)).await else { break };
+        let chunk = rest.split_to(capacity);
+        if stream.send_data(chunk, rest.is_empty()).is_err() {
+            break;
+        }
+    }
+    let answer = answer.await.unwrap();
+    let (code, mut body, mut text) = (answer.status().as_u16(), answer.into_body(), Vec::new());
+    while let Some(chunk) = body.data().await {
+        text.extend_from_slice(&chunk.unwrap());
+    }
+    (code, text)
+}
+
+#[test]
+fn a_body_over_three_mebibytes_that_comes_in_chunks_is_refused_with_an_answer() {
+    site(async |site| {
+        let body = vec![b' '; 12 << 20];
+        let (code, text) = post_in_chunks(&site, CONFIGS, &body).await;
+        let status: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!((code, &status["reason"]), (413, &json!("RequestEntityTooLarge")));
     });
 }
 

@@ -48,13 +48,13 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let nodes = NodeDirectory::default();
         let front = Front {
-            api,
             authenticator: Authenticator::new(&identity, client),
-            authorizer: Box::new(SystemRules),
+            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor: supervisor.clone(),
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
+            api,
         };
         let socket = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = socket.local_addr().unwrap();
@@ -82,6 +82,11 @@ impl Site {
     }
 
     pub async fn connect(&self, certificate: Option<&Certificate>) -> TlsStream<TcpStream> {
+        self.connect_speaking(certificate, "http/1.1").await
+    }
+
+    /// `protocol` as ALPN names it.
+    pub async fn connect_speaking(&self, certificate: Option<&Certificate>, protocol: &str) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.identity.authority.pem().as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -89,13 +94,14 @@ impl Site {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);
-        let config = match certificate {
+        let mut config = match certificate {
             Some(certificate) => {
                 let chain = vec![CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).unwrap()];
                 config.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).unwrap()).unwrap()
             }
             None => config.with_no_client_auth(),
         };
+        config.alpn_protocols = vec![protocol.into()];
         let stream = TcpStream::connect(self.address).await.unwrap();
         TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
     }

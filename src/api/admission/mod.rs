@@ -4,6 +4,7 @@
 mod default_toleration_seconds;
 mod limit_ranger;
 mod namespace_lifecycle;
+mod node_restriction;
 mod priority;
 mod resource_quota;
 mod runtime_class;
@@ -13,6 +14,7 @@ mod taint_new_nodes;
 
 use std::sync::Arc;
 
+pub use node_restriction::admit as restrict_node;
 pub use resource_quota::charge;
 use serde_json::Value;
 
@@ -84,6 +86,7 @@ const VALIDATING: [Judge; 2] = [limit_ranger::judge, priority::judge];
 /// Completes the object that is to be written, or refuses it.
 pub fn mutate(request: &Request, object: &mut Value) -> Result<(), Status> {
     namespace_lifecycle::admit(request)?;
+    restrict_node(request, Some(object))?;
     MUTATING.iter().try_for_each(|plugin| plugin(request, object))
 }
 
@@ -91,6 +94,7 @@ pub fn mutate(request: &Request, object: &mut Value) -> Result<(), Status> {
 pub fn judge(request: &Request, object: Option<&Value>) -> Result<(), Status> {
     if request.operation == Operation::Delete {
         namespace_lifecycle::admit(request)?;
+        restrict_node(request, None)?;
     }
     VALIDATING.iter().try_for_each(|plugin| plugin(request, object))
 }

@@ -9,7 +9,8 @@ const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const VOLUME_PREFIX: &str = "kube-api-access-";
 /// An hour and seven seconds: kubelets renew it at 80 % (KEP-1205).
 const EXPIRATION_SECONDS: i64 = 3607;
-const MIRROR: &str = "kubernetes.io/config.mirror";
+/// On a pod that a kubelet shows the API, which did not come from there.
+pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 
 pub(super) fn admit(request: &Request, pod: &mut Value) -> Result<(), Status> {
     if !request.creates("pods") || !pod["metadata"]["annotations"][MIRROR].is_null() {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::column::{self, Column};
 use super::fields::Fields;
 use super::judges::{Judge, Judges, Lenient};
+use crate::api::object::Object;
 
 /// Kinds are shared by all who name them.
 pub type KindRef = Arc<Kind>;
@@ -271,6 +272,13 @@ impl Kind {
     pub fn judges<K: DeserializeOwned + 'static>(mut self, judges: Judges<K>) -> Self {
         self.judges = Box::new(judges);
         self
+    }
+
+    /// What a selectable field of an object counts as; `None` if the kind has no such field. The object remembers the answer.
+    pub fn field<'o>(&self, object: &'o Object, field: &str) -> Option<&'o str> {
+        let index = self.selectable.iter().position(|selectable| selectable.name == field)?;
+        let read = |value: &Value| self.selectable.iter().map(|selectable| selectable.value(value).into_boxed_str()).collect();
+        Some(&object.fields(read)[index])
     }
 
     pub fn api_version(&self) -> String {

@@ -23,10 +23,22 @@ pub const MASTERS: &str = "system:masters";
 /// The group of all who have shown who they are.
 pub const AUTHENTICATED: &str = "system:authenticated";
 
+/// The group of the cluster's nodes.
+pub const NODES: &str = "system:nodes";
+
 impl User {
     /// A part of the system of that name, which may do everything.
     pub fn master(name: &str) -> Self {
         Self { name: name.to_owned(), groups: vec![MASTERS.to_owned(), AUTHENTICATED.to_owned()], ..Self::default() }
+    }
+
+    pub fn is_in(&self, group: &str) -> bool {
+        self.groups.iter().any(|own| own == group)
+    }
+
+    /// The name of the node that speaks: `system:node:<name>` in the group of nodes.
+    pub fn node(&self) -> Option<&str> {
+        self.name.strip_prefix("system:node:").filter(|name| !name.is_empty() && self.is_in(NODES))
     }
 }
 

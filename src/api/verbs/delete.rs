@@ -59,7 +59,8 @@ impl Api {
         Err(modified(kind, name))
     }
 
-    fn admit_deletion(&self, user: &User, target: &Target, snapshot: &Snapshot<Object>) -> Result<(), Status> {
+    /// What admission has against a deletion.
+    pub(super) fn admit_deletion(&self, user: &User, target: &Target, snapshot: &Snapshot<Object>) -> Result<(), Status> {
         let Target { kind, namespace, name, .. } = target;
         let request = Request {
             kind,

@@ -46,15 +46,10 @@ impl Selection {
     }
 
     fn fields_match(&self, object: &Object) -> bool {
-        let selectable = &self.kind.selectable;
         self.fields.matches(|field| match field {
             "metadata.name" => Some(object.name().to_owned()),
             "metadata.namespace" => Some(object.namespace().to_owned()),
-            _ => {
-                let index = selectable.iter().position(|selectable| selectable.name == field)?;
-                let read = |value: &_| selectable.iter().map(|selectable| selectable.value(value).into_boxed_str()).collect();
-                Some(object.fields(read)[index].to_string())
-            }
+            _ => self.kind.field(object, field).map(str::to_owned),
         })
     }
 }

@@ -5,12 +5,14 @@ use serde_json::Value;
 
 use super::metadata::written;
 use super::{Api, Call, Target, not_found};
+use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::api::tokens::{Bound, Claims, ISSUER, Reference};
 use crate::api::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::clock;
+use crate::runtime::store::Snapshot;
 
 const DEFAULT_SECONDS: i64 = 3600;
 const LEAST_SECONDS: i64 = 600;
@@ -25,6 +27,7 @@ impl Api {
         let Some(tokens) = &self.0.settings.tokens else { return Err(Status::method_not_allowed()) };
         let snapshot = self.fresh().await?;
         let account = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
+        self.admit_token(call, target, &snapshot, &request)?;
         let seconds = seconds(&request["spec"]["expirationSeconds"])?;
         let bound = self.bound(account, &request["spec"]["boundObjectRef"]).await?;
         let audiences: Vec<String> =
@@ -51,6 +54,21 @@ impl Api {
             request["status"]["token"] = tokens.issue(claims).into();
         }
         Ok(request)
+    }
+
+    fn admit_token(&self, call: &Call, target: &Target, snapshot: &Snapshot<Object>, token: &Value) -> Result<(), Status> {
+        let request = Request {
+            kind: &target.kind,
+            operation: Operation::Create,
+            subresource: target.subresource,
+            namespace: &target.namespace,
+            name: &target.name,
+            user: &call.user,
+            old: None,
+            snapshot,
+            suffix: &|| self.suffix(),
+        };
+        admission::restrict_node(&request, Some(token))
     }
 
     /// What the token stands and falls with: the account, and a pod, secret or node if one is named.
@@ -83,6 +101,11 @@ impl Api {
         };
         *slot = Some(reference(&object));
         if kind == "Pod" {
+            if object.value()["spec"]["serviceAccountName"].as_str() != Some(account.name()) {
+                let name = account.name();
+                let why = format!("cannot bind token for serviceaccount \"{name}\" to pod running with different serviceaccount name.");
+                return Err(Status::bad_request(why));
+            }
             let node = object.value()["spec"]["nodeName"].as_str().filter(|name| !name.is_empty()).map(str::to_owned);
             if let Some(node) = node {
                 let uid = self.get(Registry::built_in().of::<k8s_openapi::api::core::v1::Node>(), "", &node).await;

@@ -72,7 +72,7 @@ impl Process {
         };
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
-            authorizer: Box::new(SystemRules),
+            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor: root.clone(),
             entropy: Mutex::new(entropy.split("http")),

@@ -134,7 +134,7 @@ mod tests {
     use crate::http::request::{Query, RequestInfo};
 
     fn at(path: &str) -> &'static str {
-        let info = RequestInfo::new("GET", path, &Query::default());
+        let info = RequestInfo::new("GET", path, &Query::default()).unwrap();
         let resource = info.resource.unwrap();
         match locate(Registry::built_in(), &resource, info.verb != "get") {
             None => "nothing",

@@ -41,7 +41,12 @@ impl<T: Clone> Snapshot<T> {
     }
 
     /// What stands in a collection under a path prefix (empty: all of it), in order of path, from `after` (a path, exclusive) on.
-    pub fn range<'a>(&'a self, collection: &'a str, prefix: &'a str, after: Option<&str>) -> impl Iterator<Item = (&'a Key, &'a T)> {
+    pub fn range<'a, 'p>(
+        &'a self,
+        collection: &str,
+        prefix: &'p str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a Key, &'a T)> + use<'a, 'p, T> {
         let collection: Arc<str> = collection.into();
         let start = match after {
             Some(path) if path >= prefix => Bound::Excluded(Key { collection: collection.clone(), path: path.into() }),
