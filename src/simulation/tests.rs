@@ -286,3 +286,24 @@ fn a_process_that_is_killed_over_bad_wires_comes_right_and_does_the_same_again()
         }
     }
 }
+
+#[test]
+fn a_store_in_doubt_asks_for_a_new_start_and_then_what_is_durable_counts() {
+    let story = |cluster: Arc<Cluster>| async move {
+        let kind = Registry::built_in().kind("v1", "ConfigMap").unwrap();
+        let create = async |name: &str| {
+            let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+            cluster.client.create(kind, "default", body, &WriteOptions::default()).await.map_err(|status| status.code)
+        };
+        cluster.pass(seconds(5)).await;
+        cluster.disk.set(Condition { is_doubtful: true, ..Condition::default() });
+        assert_eq!(create("a").await.unwrap_err(), 504, "its fate is not known");
+        assert_eq!(create("b").await.unwrap_err(), 503, "nothing is taken any more");
+        assert_eq!(cluster.faces().unwrap().store.in_doubt().await, "fsync: input/output error");
+        cluster.crash().await;
+        cluster.start().await;
+        assert_eq!(create("a").await.unwrap_err(), 409, "it had become durable");
+        assert!(create("b").await.is_ok());
+    };
+    run(Setup::new(1, 1), story);
+}

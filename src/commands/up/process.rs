@@ -36,6 +36,7 @@ const FRONT: &str = "http";
 /// A running cluster.
 pub struct Process {
     root: Supervisor,
+    store: Arc<LocalStore<Object>>,
     pub kubeconfig: PathBuf,
     /// From the call of [`Process::start`] to the first answer that could be given.
     pub ready_after: Duration,
@@ -98,13 +99,13 @@ impl Process {
         };
         let nodes = nodes::start(options, &ground).await?;
         services::start(options, &ground, &nodes, address).await?;
-        Ok(Self { root, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
+        Ok(Self { root, store, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
     }
 
     /// Runs until Ctrl-C or SIGTERM, then stops in order; containers go on.
     ///
     /// # Errors
-    /// The supervision tree gave up; its reason.
+    /// The supervision tree gave up, or the store is in doubt; the reason.
     pub async fn run_until_asked_to_stop(self) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -116,6 +117,9 @@ impl Process {
                 Ended::Stopped => Ok(()),
                 Ended::GaveUp(reason) => Err(format!("the cluster gave up: {reason}").into()),
             },
+            why = self.store.in_doubt() => {
+                Err(format!("the store can be written to no more ({why}): start again, then what is on the disk counts").into())
+            }
         };
         eprintln!("stopping; containers keep running");
         // First, so that nobody is answered by half a cluster.

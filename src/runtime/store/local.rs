@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix::Addr;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, EngineError, Volatile};
@@ -13,6 +12,7 @@ use super::history::Bounds;
 use super::writer::{Commit, Shared, Writer, restore};
 use super::{Change, CommitError, Committed, Events, History, PlaceError, Revision, Snapshot, Store, Stored, Write};
 use crate::runtime::supervision::{ChildSpec, Supervisor};
+use crate::runtime::watch;
 
 /// The memory store (over [`Volatile`]) and the embedded store (over redb) are both this.
 pub struct LocalStore<T: Stored> {
@@ -28,7 +28,7 @@ impl<T: Stored> LocalStore<T> {
     pub fn start(supervisor: &Supervisor, engine: Arc<dyn Engine>, bounds: Bounds) -> Result<Self, EngineError> {
         let snapshot = restore(engine.recover()?)?;
         let history = History::starting_at(snapshot.revision, bounds);
-        let shared = Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), history, engine, poisoned: Mutex::new(None) });
+        let shared = Arc::new(Shared { snapshot: ArcSwap::from_pointee(snapshot), history, engine, poisoned: watch::Sender::new(None) });
         let state = shared.clone();
         let blocks = shared.engine.blocks();
         let spec = ChildSpec::new("writer", move || Writer::new(state.clone()));
@@ -48,7 +48,13 @@ impl<T: Stored> LocalStore<T> {
 
     /// Why the store takes no writes any more, if so.
     pub fn poisoned(&self) -> Option<String> {
-        self.shared.poisoned.lock().clone()
+        self.shared.poisoned.borrow().clone()
+    }
+
+    /// Resolves once the store takes no writes any more, with the reason. Only a new start, which reads what is durable, makes it good.
+    pub async fn in_doubt(&self) -> String {
+        let reason = self.shared.poisoned.subscribe().wait_for(Option::is_some).await.ok().flatten();
+        reason.expect("the sender lives as long as this handle, and waits for a reason")
     }
 }
 

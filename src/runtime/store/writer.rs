@@ -10,12 +10,12 @@ use std::sync::Arc;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use arc_swap::ArcSwap;
 use imbl::OrdMap;
-use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::engine::{Engine, EngineError, Record, Recovered};
 use super::{Change, CommitError, Committed, Event, Expect, History, Key, Revision, Snapshot, Stored, Write};
 use crate::runtime::supervision::Ctx;
+use crate::runtime::watch;
 
 /// At most this many batches share one append, so that the first of them does not wait for ever.
 const BATCHES_PER_APPEND: usize = 1024;
@@ -26,7 +26,7 @@ pub(super) struct Shared<T> {
     pub history: History<T>,
     pub engine: Arc<dyn Engine>,
     /// Why no write is taken any more: an append whose fate is in doubt.
-    pub poisoned: Mutex<Option<String>>,
+    pub poisoned: watch::Sender<Option<String>>,
 }
 
 /// Asks for one batch to be committed.
@@ -75,7 +75,7 @@ impl<T: Stored> Writer<T> {
         if !self.waiting.is_empty() {
             ctx.notify(Flush);
         }
-        let poisoned = self.shared.poisoned.lock().clone();
+        let poisoned = self.shared.poisoned.borrow().clone();
         if let Some(reason) = poisoned {
             for Commit { reply, .. } in batches {
                 // Who no longer waits for the answer has no use for it.
@@ -135,7 +135,11 @@ impl<T: Stored> Shared<T> {
 
     fn poison(&self, reason: String) {
         tracing::error!(reason, "the store takes no more writes");
-        self.poisoned.lock().get_or_insert(reason);
+        self.poisoned.send_if_modified(|poisoned| {
+            let is_first = poisoned.is_none();
+            poisoned.get_or_insert(reason);
+            is_first
+        });
     }
 }
 
