@@ -51,7 +51,7 @@ impl Down {
 /// Removes what `up` keeps in a data directory, and the directory if nothing of anybody else's is in it.
 fn purge(directory: &Path) -> Result<(), Failure> {
     let failed = |path: &Path, error: std::io::Error| Failure::from(format!("{}: {error}", path.display()));
-    for name in ["store.redb", "kubeconfig", "cluster", "lock"] {
+    for name in ["store.redb", "store.redb.new", "kubeconfig", "cluster", "lock"] {
         let path = directory.join(name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path, error)),

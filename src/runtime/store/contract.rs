@@ -247,3 +247,58 @@ fn whatever_happened_to_the_file_is_an_error_that_names_it() {
         assert!(std::fs::read(&file).unwrap() == damaged, "{error}");
     }
 }
+
+/// A store's file as a kill leaves it, and as it is once the store has been closed.
+async fn files(directory: &std::path::Path) -> [Vec<u8>; 2] {
+    let supervisor = Supervisor::root(Strategy::OneForOne);
+    let store = {
+        let engine = Arc::new(Embedded::open(directory).unwrap());
+        LocalStore::<Note>::start(&supervisor, engine, Bounds::default()).unwrap()
+    };
+    for n in 0..200 {
+        store.commit(vec![put(&format!("n{n}"), &"text".repeat(n), Expect::Any)]).await.unwrap();
+    }
+    let file = directory.join("store.redb");
+    let killed = std::fs::read(&file).unwrap();
+    supervisor.stop().await;
+    drop(store);
+    drop(Embedded::open(directory).unwrap());
+    [killed, std::fs::read(&file).unwrap()]
+}
+
+#[test]
+fn a_file_that_is_damaged_anywhere_is_read_whole_or_refused_and_then_not_a_byte_of_it_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("store.redb");
+    let [killed, closed] = actix_rt::System::new().block_on(files(directory.path()));
+    let open = || Embedded::open(directory.path()).and_then(|engine| engine.recover());
+    let mut refused = 0;
+    let places = |length| (0..256).chain((256..length).step_by(4001));
+    for (sound, at) in [killed, closed].iter().flat_map(|sound| places(sound.len()).map(move |at| (sound, at))) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x55;
+        std::fs::write(&file, &damaged).unwrap();
+        match open() {
+            Ok(recovered) => {
+                let texts = recovered.entries.iter().all(|(_, _, bytes)| bytes.chunks(4).all(|text| text == b"text"));
+                assert!(texts && recovered.entries.len() >= 199, "byte {at}: {} notes", recovered.entries.len());
+            }
+            Err(_) => {
+                refused += 1;
+                assert!(std::fs::read(&file).unwrap() == damaged, "byte {at}: the file was changed");
+            }
+        }
+    }
+    assert!(refused > 10, "hardly anything was found: {refused}");
+}
+
+#[test]
+fn a_first_start_that_was_cut_short_is_no_obstacle() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("store.redb.new"), b"half of").unwrap();
+    drop(Embedded::open(directory.path()).unwrap());
+    let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    assert_eq!(names, ["lock", "store.redb"]);
+}

@@ -1,6 +1,11 @@
 //! The engine of a single machine: one redb file, one transaction and one fsync for each append.
 //!
 //! Every value carries a checksum of its own, so that a flipped bit is found when it is read and never served.
+//!
+//! redb cannot look at a file without repairing it. So a file is first opened and read whole by a [`Rehearsal`], which keeps what redb
+//! would write in memory; only a file that is sound is then opened for good. A damaged one stays as it is, for whoever can save it.
+
+mod rehearsal;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write as _};
@@ -11,6 +16,8 @@ use futures::future::BoxFuture;
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use rehearsal::Rehearsal;
 
 use super::{Engine, EngineError, Key, Record, Recovered, Revision};
 use crate::runtime::supervision::panics;
@@ -44,6 +51,11 @@ impl Embedded {
     pub fn open(directory: &Path) -> Result<Self, EngineError> {
         let lock = lock(&directory.join("lock"))?;
         let file = directory.join("store.redb");
+        if fs::exists(&file).map_err(|error| unreadable(&file, error))? {
+            contained(&file, || rehearse(&file))?;
+        } else {
+            contained(&file, || create(directory, &file))?;
+        }
         let database = open(&file)?;
         Ok(Self { file, database: Mutex::new(Some(database)), _lock: lock })
     }
@@ -57,22 +69,13 @@ impl Embedded {
     }
 
     fn damaged(&self, what: impl ToString) -> EngineError {
-        EngineError::Damaged { file: self.file.clone(), what: what.to_string() }
+        damaged(&self.file, what)
     }
 
     fn read(&self) -> Result<Recovered, EngineError> {
         let guard = self.database.lock();
         let database = guard.as_ref().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
-        let transaction = database.begin_read().map_err(|error| self.damaged(error))?;
-        let objects = transaction.open_table(OBJECTS).map_err(|error| self.damaged(error))?;
-        let mut recovered = Recovered { revision: revision(database).map_err(|error| self.damaged(error))?, entries: Vec::new() };
-        for entry in objects.iter().map_err(|error| self.damaged(error))? {
-            let (key, value) = entry.map_err(|error| self.damaged(error))?;
-            let key = decode_key(key.value()).ok_or_else(|| self.damaged("a key is not text"))?;
-            let (revision, bytes) = unseal(value.value()).ok_or_else(|| self.damaged(format!("the checksum of {key} is wrong")))?;
-            recovered.entries.push((key, revision, bytes));
-        }
-        Ok(recovered)
+        read(database, &self.file)
     }
 
     fn write(&self, head: Revision, records: &[Record]) -> Result<(), EngineError> {
@@ -150,38 +153,92 @@ fn contained<T>(file: &Path, work: impl FnOnce() -> Result<T, EngineError>) -> R
     })
 }
 
-fn open(file: &Path) -> Result<Database, EngineError> {
-    contained(file, || open_file(file))
+fn damaged(file: &Path, what: impl ToString) -> EngineError {
+    EngineError::Damaged { file: file.into(), what: what.to_string() }
 }
 
-fn open_file(file: &Path) -> Result<Database, EngineError> {
-    let length = fs::metadata(file).map(|found| found.len()).ok();
-    if length == Some(0) {
-        return Err(EngineError::Damaged { file: file.into(), what: "it is empty".into() });
+fn unreadable(file: &Path, error: impl ToString) -> EngineError {
+    EngineError::Unreadable { file: file.into(), what: error.to_string() }
+}
+
+/// Everything that is in a store, each value checked.
+fn read(database: &Database, file: &Path) -> Result<Recovered, EngineError> {
+    let damaged = |error: &dyn ToString| damaged(file, error.to_string());
+    let transaction = database.begin_read().map_err(|error| damaged(&error))?;
+    let objects = transaction.open_table(OBJECTS).map_err(|error| damaged(&error))?;
+    let mut recovered = Recovered { revision: revision(database).map_err(|error| damaged(&error))?, entries: Vec::new() };
+    for entry in objects.iter().map_err(|error| damaged(&error))? {
+        let (key, value) = entry.map_err(|error| damaged(&error))?;
+        let key = decode_key(key.value()).ok_or_else(|| damaged(&"a key is not text"))?;
+        let (revision, bytes) = unseal(value.value()).ok_or_else(|| damaged(&format!("the checksum of {key} is wrong")))?;
+        recovered.entries.push((key, revision, bytes));
     }
-    let existed = length.is_some();
-    let database = redb::Builder::new().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
-        redb::DatabaseError::Storage(redb::StorageError::Io(error)) if !matches!(error.kind(), std::io::ErrorKind::InvalidData) => {
-            EngineError::Unreadable { file: file.into(), what: error.to_string() }
-        }
-        error => EngineError::Damaged { file: file.into(), what: error.to_string() },
-    })?;
-    let damaged = |error: redb::Error| EngineError::Damaged { file: file.into(), what: error.to_string() };
-    let format = match existed {
-        true => format(&database).map_err(damaged)?,
-        false => None,
-    };
-    match format {
-        Some(FORMAT_NUMBER) => Ok(database),
+    Ok(recovered)
+}
+
+/// Finds out whether a file is sound, and does not touch it.
+fn rehearse(file: &Path) -> Result<(), EngineError> {
+    let rehearsal = Rehearsal::of(file).map_err(|error| unreadable(file, error))?;
+    if fs::metadata(file).map_err(|error| unreadable(file, error))?.len() == 0 {
+        return Err(damaged(file, "it is empty"));
+    }
+    let database = builder().create_with_backend(rehearsal).map_err(|error| refused(file, error))?;
+    check_format(&database, file)?;
+    read(&database, file).map(drop)
+}
+
+/// Makes an empty store under another name, and gives it its own when it is whole on the disk: no crash leaves half of one behind.
+fn create(directory: &Path, file: &Path) -> Result<(), EngineError> {
+    let draft = directory.join("store.redb.new");
+    let failed = |error: std::io::Error| unreadable(&draft, error);
+    // One that is there already was never a store: its maker did not come to the last step.
+    let fresh = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&draft).map_err(failed)?;
+    fresh.sync_all().map_err(failed)?;
+    let database = builder().create(&draft).map_err(|error| refused(&draft, error))?;
+    initialise(&database).map_err(|error| unreadable(&draft, error))?;
+    drop(database);
+    fresh.sync_all().map_err(failed)?;
+    fs::rename(&draft, file).map_err(failed)?;
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+}
+
+fn open(file: &Path) -> Result<Database, EngineError> {
+    contained(file, || {
+        let database = builder().open(file).map_err(|error| refused(file, error))?;
+        check_format(&database, file).map(|()| database)
+    })
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+fn refused(file: &Path, error: redb::DatabaseError) -> EngineError {
+    match error {
+        redb::DatabaseError::Storage(redb::StorageError::Io(error)) if !is_about_contents(&error) => unreadable(file, error),
+        error => damaged(file, error),
+    }
+}
+
+/// The disk did its part, and what came from it makes no sense.
+fn is_about_contents(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
+}
+
+fn check_format(database: &Database, file: &Path) -> Result<(), EngineError> {
+    match meta(database, FORMAT).map_err(|error| damaged(file, error))? {
+        Some(FORMAT_NUMBER) => Ok(()),
         Some(other) => {
             let what = format!("its format is {other}, and this program reads format {FORMAT_NUMBER}: use the program that wrote it");
-            Err(EngineError::Unreadable { file: file.into(), what })
+            Err(unreadable(file, what))
         }
-        None => initialise(&database).map_err(damaged).map(|()| database),
+        None => Err(damaged(file, "it does not say which format it has")),
     }
 }
 
-/// Creates the tables. A file without them is one whose first transaction never became durable.
+/// Creates the tables.
 fn initialise(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(OBJECTS)?;
@@ -196,10 +253,6 @@ fn meta(database: &Database, name: &str) -> Result<Option<u64>, redb::Error> {
         Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-fn format(database: &Database) -> Result<Option<u64>, redb::Error> {
-    meta(database, FORMAT)
 }
 
 fn revision(database: &Database) -> Result<Revision, redb::Error> {
