@@ -1,6 +1,7 @@
 //! A file that is read, and written to only in memory: redb repairs what it opens, and a damaged file must stay as it is.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -98,11 +99,10 @@ impl StorageBackend for Rehearsal {
         let mut written = self.written.lock();
         let kept = written.kept;
         for (block, within, part) in pieces(offset, data.len()) {
-            if !written.blocks.contains_key(&block) {
-                let original = self.original(block, kept)?;
-                written.blocks.insert(block, original);
-            }
-            let bytes = written.blocks.get_mut(&block).expect("it has just been put there");
+            let bytes = match written.blocks.entry(block) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(place) => place.insert(self.original(block, kept)?),
+            };
             bytes[within].copy_from_slice(&data[part]);
         }
         written.length = written.length.max(offset + data.len() as u64);
