@@ -1,6 +1,6 @@
 //! What a node has to do with: the pods that are bound to it, and what those refer to (the page "Using Node Authorization").
 
-use k8s_openapi::api::core::v1::{Container, PersistentVolume, Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, PersistentVolume, Pod, PodSpec, Volume};
 
 use super::kinds::Registry;
 use super::object::Object;
@@ -70,23 +70,24 @@ fn volumes(pod: &Pod) -> impl Iterator<Item = &Volume> {
     spec(pod).flat_map(|spec| spec.volumes.iter().flatten())
 }
 
-/// The containers of all three lists, as far as what they refer to goes.
-fn containers(pod: &Pod) -> impl Iterator<Item = Container> {
-    let ephemeral = spec(pod).flat_map(|spec| spec.ephemeral_containers.iter().flatten()).map(|container| Container {
-        env: container.env.clone(),
-        env_from: container.env_from.clone(),
-        ..Container::default()
-    });
-    spec(pod).flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers).cloned()).chain(ephemeral)
+/// What the variables of the containers of all three lists are read from: whole objects, and single keys.
+fn environments(pod: &Pod) -> impl Iterator<Item = (&[EnvFromSource], &[EnvVar])> {
+    spec(pod).flat_map(|spec| {
+        let lasting = spec.init_containers.iter().flatten().chain(&spec.containers);
+        let lasting = lasting.map(|container| (container.env_from.as_deref(), container.env.as_deref()));
+        let passing = spec.ephemeral_containers.iter().flatten();
+        let passing = passing.map(|container| (container.env_from.as_deref(), container.env.as_deref()));
+        lasting.chain(passing).map(|(whole, single)| (whole.unwrap_or_default(), single.unwrap_or_default()))
+    })
 }
 
 /// The secrets that a pod refers to in a way that a kubelet of ours follows.
 pub fn secrets(pod: &Pod) -> impl Iterator<Item = String> {
     let pull = spec(pod).flat_map(|spec| spec.image_pull_secrets.iter().flatten()).map(|secret| secret.name.clone());
-    let environment = containers(pod).flat_map(|container| {
-        let whole = container.env_from.into_iter().flatten().filter_map(|from| from.secret_ref).map(|secret| secret.name);
-        let sources = container.env.into_iter().flatten().filter_map(|variable| variable.value_from);
-        whole.chain(sources.filter_map(|source| source.secret_key_ref).map(|secret| secret.name))
+    let environment = environments(pod).flat_map(|(whole, single)| {
+        let whole = whole.iter().filter_map(|from| from.secret_ref.as_ref()).map(|secret| secret.name.clone());
+        let sources = single.iter().filter_map(|variable| variable.value_from.as_ref());
+        whole.chain(sources.filter_map(|source| source.secret_key_ref.as_ref()).map(|secret| secret.name.clone()))
     });
     let mounted = volumes(pod).flat_map(|volume| {
         let whole = volume.secret.iter().filter_map(|secret| secret.secret_name.clone());
@@ -98,10 +99,10 @@ pub fn secrets(pod: &Pod) -> impl Iterator<Item = String> {
 
 /// The config maps that a pod refers to.
 pub fn config_maps(pod: &Pod) -> impl Iterator<Item = String> {
-    let environment = containers(pod).flat_map(|container| {
-        let whole = container.env_from.into_iter().flatten().filter_map(|from| from.config_map_ref).map(|map| map.name);
-        let sources = container.env.into_iter().flatten().filter_map(|variable| variable.value_from);
-        whole.chain(sources.filter_map(|source| source.config_map_key_ref).map(|map| map.name))
+    let environment = environments(pod).flat_map(|(whole, single)| {
+        let whole = whole.iter().filter_map(|from| from.config_map_ref.as_ref()).map(|map| map.name.clone());
+        let sources = single.iter().filter_map(|variable| variable.value_from.as_ref());
+        whole.chain(sources.filter_map(|source| source.config_map_key_ref.as_ref()).map(|map| map.name.clone()))
     });
     let mounted = volumes(pod).flat_map(|volume| {
         let whole = volume.config_map.iter().map(|map| map.name.clone());

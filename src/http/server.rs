@@ -55,7 +55,7 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
 pub fn serve(supervisor: &Supervisor, socket: TcpListener, identity: &Identity, front: Front) -> Result<(), ServerError> {
     let (tls, front) = (tls(identity)?, web::Data::new(front));
     let listener = move || Listener {
-        socket: socket.try_clone().expect("the process may have a descriptor more"),
+        socket: Some(socket.try_clone().expect("the process may have a descriptor more")),
         tls: tls.clone(),
         front: front.clone(),
         server: None,
@@ -66,7 +66,8 @@ pub fn serve(supervisor: &Supervisor, socket: TcpListener, identity: &Identity, 
 
 /// The actor of a listening socket. The socket outlives it: who connects while a new one is being made, waits.
 struct Listener {
-    socket: TcpListener,
+    /// Taken at the start.
+    socket: Option<TcpListener>,
     tls: ServerConfig,
     front: web::Data<Front>,
     server: Option<ServerHandle>,
@@ -76,7 +77,7 @@ impl Actor for Listener {
     type Context = Ctx<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let front = self.front.clone();
+        let (socket, front) = (self.socket.take().expect("an actor is started once"), self.front.clone());
         let server = HttpServer::new(move || App::new().app_data(front.clone()).default_service(web::to(answer)))
             .workers(WORKERS)
             .max_connection_rate(HANDSHAKES)
@@ -84,7 +85,7 @@ impl Actor for Listener {
             .shutdown_timeout(GRACE.as_secs())
             .disable_signals()
             .on_connect(remember_peer)
-            .listen_rustls_0_23(self.socket.try_clone().expect("the process may have a descriptor more"), self.tls.clone())
+            .listen_rustls_0_23(socket, self.tls.clone())
             .expect("the socket listens already")
             .run();
         self.server = Some(server.handle());

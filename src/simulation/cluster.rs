@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::disk::Disk;
-use super::journal::{Journal, Keep};
+use super::journal::Journal;
 use super::machines::Machines;
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
@@ -23,7 +23,7 @@ use crate::runtime::network::Cidr;
 use crate::runtime::supervision::Supervisor;
 
 /// When every run begins.
-pub const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
+const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What a run begins with.
 #[derive(Clone, Debug)]
@@ -35,14 +35,12 @@ pub struct Setup {
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
-    /// How much of what happens is kept.
-    pub keep: Keep,
 }
 
 impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
-        Self { seed, nodes, containers: Profile::default(), pod_range, keep: Keep::All }
+        Self { seed, nodes, containers: Profile::default(), pod_range }
     }
 }
 
@@ -88,7 +86,7 @@ pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluste
 impl Cluster {
     async fn found(setup: Setup) -> Self {
         let entropy = Entropy::from_seed(setup.seed);
-        let journal = Journal::keeping(setup.keep);
+        let journal = Journal::default();
         let disk = Disk::new(journal.clone());
         let network = Network::new(entropy.split("network"));
         let machines = Machines::new(&setup, &entropy);

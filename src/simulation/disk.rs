@@ -48,11 +48,6 @@ impl Disk {
         self.0.lock().condition
     }
 
-    /// The revision at which a key's value was written; `None` if nothing is there.
-    pub fn written(&self, key: &Key) -> Option<Revision> {
-        self.0.lock().entries.get(key).map(|(revision, _)| *revision)
-    }
-
     fn write(&self, head: Revision, records: Vec<Record>) -> Result<(), EngineError> {
         let mut platter = self.0.lock();
         if platter.condition.is_full {

@@ -41,10 +41,6 @@ impl Machines {
         self.0.iter()
     }
 
-    pub fn named(&self, name: &str) -> Option<&Machine> {
-        self.0.iter().find(|machine| machine.name == name)
-    }
-
     pub fn len(&self) -> usize {
         self.0.len()
     }

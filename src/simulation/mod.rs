@@ -13,8 +13,8 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub use cluster::{Cluster, EPOCH, Setup, run};
+pub use cluster::{Cluster, Setup, run};
 pub use disk::{Condition, Disk};
-pub use journal::{FAULTS, Journal, Keep, Line, Observer};
+pub use journal::{Journal, Line};
 pub use machines::{Machine, Machines};
 pub use network::{Cut, Network, Weather};

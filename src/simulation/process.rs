@@ -15,7 +15,6 @@ use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
 use crate::actors::kubelet::{self, PodRouter};
 use crate::actors::proxy::{self, Proxy};
-use crate::actors::scheduler::Diagnoses;
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
@@ -42,7 +41,6 @@ pub struct Ground {
 pub struct Faces {
     pub root: Supervisor,
     pub proxy: Proxy,
-    pub diagnoses: Diagnoses,
     pub store: Arc<LocalStore<Object>>,
 }
 
@@ -100,5 +98,5 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
     let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
-    Faces { root, proxy, diagnoses: control_plane.diagnoses, store }
+    Faces { root, proxy, store }
 }

@@ -145,15 +145,21 @@ fn day(seed: u64) -> super::Journal {
     run(Setup::new(seed, 100), story).1
 }
 
+/// The journal of a day, which must be the same when it is lived again.
+fn twice(seed: u64, day: fn(u64) -> super::Journal) -> super::Journal {
+    let (first, second) = (day(seed), day(seed));
+    if let Some((at, one, other)) = first.difference(&second) {
+        let show = |line: Option<super::Line>| line.map_or_else(|| "nothing".to_owned(), |line| line.to_string());
+        panic!("seed {seed}: the runs differ first in line {at}:\n{}\n{}", show(one), show(other));
+    }
+    first
+}
+
 #[test]
 fn the_whole_cast_on_a_hundred_nodes_does_the_same_again_from_its_seed() {
     let mut digests = BTreeMap::new();
     for seed in 0..20 {
-        let (first, second) = (day(seed), day(seed));
-        if let Some((at, one, other)) = first.difference(&second) {
-            let show = |line: Option<super::Line>| line.map_or_else(|| "nothing".to_owned(), |line| line.to_string());
-            panic!("seed {seed}: the runs differ first in line {at}:\n{}\n{}", show(one), show(other));
-        }
+        let first = twice(seed, day);
         assert!(first.len() > 1000, "seed {seed}: only {} lines", first.len());
         digests.insert(first.digest(), seed);
     }
@@ -279,11 +285,7 @@ fn stormy_day(seed: u64) -> super::Journal {
 #[test]
 fn a_process_that_is_killed_over_bad_wires_comes_right_and_does_the_same_again() {
     for seed in 0..5 {
-        let (first, second) = (stormy_day(seed), stormy_day(seed));
-        if let Some((at, one, other)) = first.difference(&second) {
-            let show = |line: Option<super::Line>| line.map_or_else(|| "nothing".to_owned(), |line| line.to_string());
-            panic!("seed {seed}: the runs differ first in line {at}:\n{}\n{}", show(one), show(other));
-        }
+        twice(seed, stormy_day);
     }
 }
 

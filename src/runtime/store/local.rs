@@ -46,11 +46,6 @@ impl<T: Stored> LocalStore<T> {
         self.shared.history.compact(self.shared.snapshot.load().revision);
     }
 
-    /// Why the store takes no writes any more, if so.
-    pub fn poisoned(&self) -> Option<String> {
-        self.shared.poisoned.borrow().clone()
-    }
-
     /// Resolves once the store takes no writes any more, with the reason. Only a new start, which reads what is durable, makes it good.
     pub async fn in_doubt(&self) -> String {
         let reason = self.shared.poisoned.subscribe().wait_for(Option::is_some).await.ok().flatten();
