@@ -245,6 +245,8 @@ fn kubectl_creates_what_it_writes_in_protobuf() {
             "create quota q --hard=pods=5",
             "create priorityclass high --value=5",
             "create token a",
+            "create service clusterip w --tcp=80:http",
+            "debug p --image=j --copy-to=q --container=d --env=A=B -- sleep 5",
         ] {
             let output = kubectl(&kubeconfig).unwrap().args(arguments.split(' ')).stderr(Stdio::piped()).output().await.unwrap();
             assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
@@ -253,5 +255,10 @@ fn kubectl_creates_what_it_writes_in_protobuf() {
         assert_eq!(secret["data"]["a"], "Yg==");
         let quota = site.admin().get("/api/v1/namespaces/n/resourcequotas/q").await.json();
         assert_eq!(quota["spec"]["hard"]["pods"], "5");
+        let service = site.admin().get("/api/v1/namespaces/n/services/w").await.json();
+        assert_eq!(service["spec"]["ports"][0]["targetPort"], "http");
+        let pod = site.admin().get("/api/v1/namespaces/n/pods/q").await.json();
+        let debugger = &pod["spec"]["containers"][1];
+        assert_eq!((&debugger["command"][1], &debugger["env"][0]["value"]), (&"5".into(), &"B".into()));
     });
 }
