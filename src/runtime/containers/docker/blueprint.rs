@@ -151,16 +151,17 @@ pub(super) fn container(
 fn mount(mount: &Mount) -> Result<EngineMount> {
     let source = mount.source.to_str().ok_or_else(|| Error::Invalid(format!("the path {:?} is not UTF-8", mount.source)))?;
     let propagation = match mount.propagation {
-        Propagation::Private => MountBindOptionsPropagationEnum::RPRIVATE,
-        Propagation::HostToContainer => MountBindOptionsPropagationEnum::RSLAVE,
-        Propagation::Bidirectional => MountBindOptionsPropagationEnum::RSHARED,
+        // The engine's own choice, which for mounts that hold its root is not private: it refuses that.
+        Propagation::Private => None,
+        Propagation::HostToContainer => Some(MountBindOptionsPropagationEnum::RSLAVE),
+        Propagation::Bidirectional => Some(MountBindOptionsPropagationEnum::RSHARED),
     };
     Ok(EngineMount {
         typ: Some(MountType::BIND),
         source: Some(source.to_owned()),
         target: Some(mount.target.clone()),
         read_only: Some(mount.read_only),
-        bind_options: Some(MountBindOptions { propagation: Some(propagation), ..Default::default() }),
+        bind_options: Some(MountBindOptions { propagation, ..Default::default() }),
         ..Default::default()
     })
 }
@@ -277,6 +278,18 @@ mod tests {
     }
 
     #[test]
+    /// The engine refuses a mount of its own root, or of what holds it, unless it may choose the propagation itself.
+    #[test]
+    fn a_private_mount_leaves_the_propagation_to_the_engine() {
+        let made = |propagation| {
+            let mount = Mount { source: "/".into(), target: "/host".to_owned(), read_only: true, propagation };
+            let made = host_config(&ContainerSpec { mounts: vec![mount], ..Default::default() }, &ground());
+            made.mounts.unwrap().remove(0).bind_options.and_then(|options| options.propagation)
+        };
+        assert_eq!(made(Propagation::Private), None);
+        assert_eq!(made(Propagation::HostToContainer), Some(MountBindOptionsPropagationEnum::RSLAVE));
+    }
+
     fn systemd_names_a_group_after_its_path() {
         let systemd = Ground { systemd_cgroups: true, ..ground() };
         assert_eq!(systemd.cgroup_parent("/kubepods/burstable/pod12-34"), "kubepods-burstable-pod12_34.slice");
