@@ -161,6 +161,23 @@ fn a_container_that_is_killed_runs_again() {
 }
 
 #[test]
+fn who_waits_after_a_failure_says_so() {
+    scene(|scene| async move {
+        scene.web("a").await;
+        for _ in 0..2 {
+            scene.running("a").await;
+            let all = scene.runtime.list_containers(&ContainerFilter::default()).await.unwrap();
+            let newest = all.iter().max_by_key(|container| container.attempt).unwrap();
+            scene.runtime.kill(&newest.id, 1, false);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        let told = scene.events("BackOff").await;
+        let uid = scene.client.typed::<Pod>().get("default", "a").await.unwrap().metadata.uid.unwrap();
+        assert_eq!(told, [format!("Back-off restarting failed container web in pod a_default({uid})")]);
+    });
+}
+
+#[test]
 fn a_volume_that_cannot_be_made_does_not_keep_others_from_being_made() {
     scene(|scene| async move {
         let volume = |name: &str| json!({"name": name, "configMap": {"name": name}});

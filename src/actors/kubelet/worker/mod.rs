@@ -150,6 +150,7 @@ impl Work {
         let world = self.observe(&pod).await?;
         self.prober.follow(&pod, &world, pod_ip(&world, &self.context));
         let outcome = self.decide(&pod, gone, &world);
+        self.tell_back_offs(&object, &pod, &outcome.status);
         if outcome.ended && (gone || pod.metadata.deletion_timestamp.is_some()) {
             return self.finish(&object, gone, &world, &outcome).await;
         }
