@@ -129,7 +129,8 @@ impl Work {
         let pod = with_address(subject, &self.context.options.node_ips);
         let env = self.environment(&pod, member).await.map_err(config)?;
         let mounts = self.mounts(subject.object, &pod, member, attempt, &env).await.map_err(config)?;
-        let parts = Parts { env, mounts, attempt, restart_delay };
+        let processes_of = target(subject.world, member).map_err(config)?;
+        let parts = Parts { env, mounts, attempt, restart_delay, processes_of };
         let spec = spec::container_spec(&pod, member, parts, self.facts());
         let created = runtime.create_container(&sandbox, &spec).await;
         let id = created.map_err(|error| Failure("CreateContainerError", error.to_string()))?;
@@ -241,6 +242,13 @@ impl Work {
         memory.troubles.remove(name);
         memory.failures.remove(name);
     }
+}
+
+/// The container whose processes an ephemeral one is to see, if it is to.
+fn target(world: &World, member: &Member) -> Result<Option<ContainerId>, String> {
+    let Some(name) = &member.target else { return Ok(None) };
+    let running = world.running().find(|container| container.name == *name);
+    running.map(|container| Some(container.id.clone())).ok_or_else(|| format!("cannot find target container {name:?}: it is not running"))
 }
 
 /// The pod with the address that its sandbox has by now: environment and files may show it.

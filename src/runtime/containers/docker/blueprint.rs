@@ -117,10 +117,11 @@ pub(super) fn container(
     let mut host_config = HostConfig {
         network_mode: joined(),
         ipc_mode: joined(),
-        pid_mode: match namespaces.pid {
-            PidNamespace::Container => None,
-            PidNamespace::Sandbox => joined(),
-            PidNamespace::Host => Some("host".to_owned()),
+        pid_mode: match (&spec.processes_of, namespaces.pid) {
+            (Some(other), _) => Some(format!("container:{other}")),
+            (None, PidNamespace::Container) => None,
+            (None, PidNamespace::Sandbox) => joined(),
+            (None, PidNamespace::Host) => Some("host".to_owned()),
         },
         cgroup_parent: parent,
         mounts: Some(spec.mounts.iter().map(mount).collect::<Result<_>>()?),
@@ -277,7 +278,6 @@ mod tests {
         }
     }
 
-    #[test]
     /// The engine refuses a mount of its own root, or of what holds it, unless it may choose the propagation itself.
     #[test]
     fn a_private_mount_leaves_the_propagation_to_the_engine() {
@@ -290,6 +290,7 @@ mod tests {
         assert_eq!(made(Propagation::HostToContainer), Some(MountBindOptionsPropagationEnum::RSLAVE));
     }
 
+    #[test]
     fn systemd_names_a_group_after_its_path() {
         let systemd = Ground { systemd_cgroups: true, ..ground() };
         assert_eq!(systemd.cgroup_parent("/kubepods/burstable/pod12-34"), "kubepods-burstable-pod12_34.slice");
