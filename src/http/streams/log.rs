@@ -1,8 +1,11 @@
 //! A container's log, as plain text.
 
+use std::io;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
-use futures::{StreamExt, future};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt, future, stream};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
@@ -26,9 +29,29 @@ pub async fn answer(exchange: &Exchange, pod: &Pod, target: PodTarget) -> Result
     }
     let lines = node(exchange, pod)?.logs(&target, &container, &options).await?;
     let shutdown = exchange.front.shutdown.clone();
+    Ok(response.streaming(chunks(lines).take_until(async move { shutdown.begun().await })))
+}
+
+/// At most so many lines travel together.
+const TOGETHER: usize = 256;
+
+/// The lines that are there travel together, and none is waited for: a chunk for each would cost more than all that is in it.
+fn chunks(lines: impl Stream<Item = io::Result<Bytes>>) -> impl Stream<Item = io::Result<Bytes>> {
+    let joined = lines.ready_chunks(TOGETHER).flat_map(|lines| {
+        let (mut chunk, mut failure) = (BytesMut::new(), None);
+        for line in lines {
+            match line {
+                Ok(line) => chunk.extend_from_slice(&line),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        stream::iter([Ok(chunk.freeze())].into_iter().chain(failure.map(Err)))
+    });
     // An empty chunk would end the answer.
-    let chunks = lines.filter(|chunk| future::ready(!chunk.as_ref().is_ok_and(bytes::Bytes::is_empty)));
-    Ok(response.streaming(chunks.take_until(async move { shutdown.begun().await })))
+    joined.filter(|chunk| future::ready(!chunk.as_ref().is_ok_and(Bytes::is_empty)))
 }
 
 /// `v1.PodLogOptions`.
@@ -77,6 +100,14 @@ mod tests {
             status.message,
             "PodLogOptions \"p\" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0]"
         );
+    }
+
+    #[tokio::test]
+    async fn lines_that_are_there_travel_together_and_an_error_comes_after_them() {
+        let lines = ["a\n", "", "b\n"].map(|line| Ok(Bytes::from(line)));
+        let failing = stream::iter(lines).chain(stream::iter([Err(io::Error::other("gone"))])).chain(stream::pending());
+        let got: Vec<Option<Bytes>> = chunks(failing).map(Result::ok).take(2).collect().await;
+        assert_eq!(got, [Some(Bytes::from("a\nb\n")), None]);
     }
 
     #[test]
