@@ -27,9 +27,24 @@ pub async fn answer(exchange: &Exchange, pod: &Pod, target: PodTarget) -> Result
         // Nothing has run yet, so nothing has been printed.
         return Ok(response.finish());
     }
+    if let Some(reason) = waits_for_its_start(pod, &container) {
+        return Err(Status::bad_request(format!("container {container:?} in pod {:?} is waiting to start: {reason}", target.name)));
+    }
     let lines = node(exchange, pod)?.logs(&target, &container, &options).await?;
     let shutdown = exchange.front.shutdown.clone();
     Ok(response.streaming(chunks(lines).take_until(async move { shutdown.begun().await })))
+}
+
+/// Why a container has never run, if its status says so.
+fn waits_for_its_start<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+    let status = pod.status.as_ref()?;
+    let lists = [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    let status = lists.into_iter().flatten().flatten().find(|status| status.name == container)?;
+    let waiting = status.state.as_ref()?.waiting.as_ref().filter(|_| status.container_id.is_none())?;
+    match waiting.reason.as_deref()? {
+        "ErrImagePull" | "ImagePullBackOff" => Some("trying and failing to pull image"),
+        reason => Some(reason),
+    }
 }
 
 /// At most so many lines travel together.
@@ -91,6 +106,8 @@ fn time(text: &str) -> Result<Timestamp, Status> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -108,6 +125,19 @@ mod tests {
         let failing = stream::iter(lines).chain(stream::iter([Err(io::Error::other("gone"))])).chain(stream::pending());
         let got: Vec<Option<Bytes>> = chunks(failing).map(Result::ok).take(2).collect().await;
         assert_eq!(got, [Some(Bytes::from("a\nb\n")), None]);
+    }
+
+    #[test]
+    fn a_container_that_never_ran_says_what_it_waits_for() {
+        let pod = |reason: &str, id: Option<&str>| -> Pod {
+            let status = json!({"name": "c", "containerID": id, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": reason}}});
+            serde_json::from_value(json!({"metadata": {}, "status": {"containerStatuses": [status]}})).unwrap()
+        };
+        assert_eq!(waits_for_its_start(&pod("CreateContainerError", None), "c"), Some("CreateContainerError"));
+        assert_eq!(waits_for_its_start(&pod("ImagePullBackOff", None), "c"), Some("trying and failing to pull image"));
+        assert_eq!(waits_for_its_start(&pod("CrashLoopBackOff", Some("docker://1")), "c"), None);
+        assert_eq!(waits_for_its_start(&pod("ContainerCreating", None), "other"), None);
     }
 
     #[test]
