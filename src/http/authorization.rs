@@ -1,6 +1,7 @@
 //! Whether one may.
 
 use super::request::{RequestInfo, Resource};
+use super::review;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::User;
 
@@ -28,6 +29,8 @@ impl Authorizer for SystemRules {
             return true;
         }
         match &request.resource {
+            // Whoever is known may ask who they are.
+            Some(_) if review::is_asked(request) => in_group(crate::api::verbs::AUTHENTICATED),
             None => {
                 request.verb == "get"
                     && (below(&request.path, &PUBLIC) || in_group("system:authenticated") && below(&request.path, &DISCOVERY))
