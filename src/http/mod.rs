@@ -17,6 +17,7 @@ mod options;
 mod protobuf;
 pub mod request;
 mod response;
+mod review;
 pub mod server;
 mod spdy;
 mod streams;

@@ -91,8 +91,10 @@ impl Actor for Listener {
         self.server = Some(server.handle());
         // A task of its own: it has to see to its threads' end when this actor is gone.
         let ended = actix_web::rt::spawn(server);
-        let restart = |outcome, _: &mut Self, ctx: &mut Self::Context| {
-            tracing::error!(?outcome, "the HTTP server ended");
+        let restart = |outcome, listener: &mut Self, ctx: &mut Self::Context| {
+            if listener.server.is_some() {
+                tracing::error!(?outcome, "the HTTP server ended");
+            }
             ctx.stop();
         };
         ctx.spawn(ended.into_actor(self).map(restart));

@@ -1,5 +1,8 @@
 //! The program's own commands against a simulated cluster: nothing but Rust is needed.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use crate::cluster::site::Site;
 
 const WEB: &str = "\
@@ -36,6 +39,23 @@ fn a_simulated_cluster_is_worked_with_by_kabukis_own_commands() {
     assert!(!missing.status.success());
     let error = String::from_utf8_lossy(&missing.stderr).into_owned();
     assert_eq!(error, "error: Error from server (NotFound): replicationcontrollers \"web\" not found\n");
+}
+
+#[test]
+fn who_stops_it_reads_of_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut up = std::process::Command::new(env!("CARGO_BIN_EXE_kabuki"));
+    up.args(["up", "--nodes=0", "--listen=127.0.0.1:0", "--data-dir"]).arg(directory.path());
+    let mut up = up.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    while !lines.next().unwrap().unwrap().starts_with("export KUBECONFIG=") {}
+    let pid = nix::unistd::Pid::from_raw(up.id().try_into().unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let output = up.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()),
+        (true, "stopping; containers keep running\n".to_owned())
+    );
 }
 
 #[test]

@@ -132,6 +132,30 @@ spec:
 }
 
 #[test]
+fn kubectl_debugs_a_container_a_pod_and_a_node() {
+    let Some(site) = started(16, 1) else { return };
+    let pod = pods(&site).remove(0);
+    let name = pod.strip_prefix("pod/").unwrap();
+    let image = format!("--image={IMAGE}");
+    let debug = |what: &[&str]| site.ok(&[&["debug"], what].concat());
+
+    let first_process = "cat /proc/1/cmdline";
+    debug(&[name, "--target=web", "-c=looker", &image, "--", "sh", "-c", first_process]);
+    let ended = "jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}";
+    site.ok(&["wait", &pod, &format!("--for={ended}=0"), "--timeout=60s"]);
+    assert!(site.ok(&["logs", name, "-c=looker"]).starts_with("httpd"), "it sees the processes of its target");
+
+    debug(&[name, "--copy-to=copy", "-c=looker", &image, "--", "sleep", "1000"]);
+    site.ok(&["wait", "pod/copy", "--for=condition=Ready", "--timeout=60s"]);
+
+    let node = site.ok(&["get", "nodes", "-o", "name"]);
+    debug(&[node.trim(), &image, "--", "ls", "/host/proc/1"]);
+    let all = site.ok(&["get", "pods", "-o", "name"]);
+    let debugger = all.lines().find(|pod| pod.starts_with("pod/node-debugger-")).unwrap();
+    site.ok(&["wait", debugger, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s"]);
+}
+
+#[test]
 fn what_goes_comes_back_and_scaling_works() {
     let Some(site) = started(13, 2) else { return };
     let first = pods(&site).remove(0);

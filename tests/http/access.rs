@@ -35,6 +35,18 @@ fn nobody_sees_only_what_is_public() {
 }
 
 #[test]
+fn whoever_is_known_may_ask_who_they_are() {
+    site(async |site| {
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let answer = site.admin().post(path, "{}").await;
+        assert_eq!((answer.code.as_u16(), &answer.json()["status"]["userInfo"]["username"]), (201, &"kubernetes-admin".into()));
+        assert_eq!(site.nobody().post(path, "{}").await.code, 403);
+        let discovered = site.admin().get("/apis/authentication.k8s.io/v1").await.json();
+        assert_eq!(discovered["resources"][0]["kind"], "SelfSubjectReview");
+    });
+}
+
+#[test]
 fn wrong_tokens_are_unauthorized_and_other_schemes_are_nobody() {
     site(async |site| {
         assert_eq!(code(&site, "Bearer wrong").await, 401);

@@ -52,9 +52,10 @@ impl PodStreams for Echo {
         Ok(Session { stdin, stdout, stderr, resize, exit: async move { Ok(code) }.boxed() })
     }
 
+    /// A container that fails in the end.
     async fn attach(&self, pod: &PodTarget, container: &str, options: &AttachOptions) -> Result<Session, Status> {
         let options = ExecOptions { command: vec!["cat".into()], stdin: options.stdin, stdout: true, ..ExecOptions::default() };
-        self.exec(pod, container, &options).await
+        Ok(Session { exit: async { Ok(3) }.boxed(), ..self.exec(pod, container, &options).await? })
     }
 
     /// Port 1 is closed.
@@ -125,6 +126,16 @@ fn an_exit_code_comes_back() {
         let status = status.await.unwrap();
         let code = status.details.unwrap().causes.unwrap().remove(0).message;
         assert_eq!((text.as_str(), status.reason.as_deref(), code.as_deref()), ("goodbye\n", Some("NonZeroExitCode"), Some("7")));
+    });
+}
+
+/// The exit code is the container's own affair: kubectl would take it for a failure to attach.
+#[test]
+fn attaching_succeeds_however_the_container_ends() {
+    site(async |site| {
+        let mut process = pods(&site).await.attach("p", &AttachParams::default()).await.unwrap();
+        let status = process.take_status().unwrap();
+        assert_eq!(status.await.unwrap().status.as_deref(), Some("Success"));
     });
 }
 
@@ -234,6 +245,8 @@ fn kubectl_creates_what_it_writes_in_protobuf() {
             "create quota q --hard=pods=5",
             "create priorityclass high --value=5",
             "create token a",
+            "create service clusterip w --tcp=80:http",
+            "debug p --image=j --copy-to=q --container=d --env=A=B -- sleep 5",
         ] {
             let output = kubectl(&kubeconfig).unwrap().args(arguments.split(' ')).stderr(Stdio::piped()).output().await.unwrap();
             assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
@@ -242,5 +255,10 @@ fn kubectl_creates_what_it_writes_in_protobuf() {
         assert_eq!(secret["data"]["a"], "Yg==");
         let quota = site.admin().get("/api/v1/namespaces/n/resourcequotas/q").await.json();
         assert_eq!(quota["spec"]["hard"]["pods"], "5");
+        let service = site.admin().get("/api/v1/namespaces/n/services/w").await.json();
+        assert_eq!(service["spec"]["ports"][0]["targetPort"], "http");
+        let pod = site.admin().get("/api/v1/namespaces/n/pods/q").await.json();
+        let debugger = &pod["spec"]["containers"][1];
+        assert_eq!((&debugger["command"][1], &debugger["env"][0]["value"]), (&"5".into(), &"B".into()));
     });
 }

@@ -32,6 +32,7 @@ pub struct Site {
     pub address: SocketAddr,
     pub supervisor: Supervisor,
     pub nodes: NodeDirectory,
+    pub store: Arc<LocalStore<Object>>,
     pub directory: tempfile::TempDir,
 }
 
@@ -41,10 +42,9 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let directory = tempfile::tempdir().unwrap();
         let identity = Identity::open(directory.path(), &[]).unwrap();
         let supervisor = Supervisor::root(Strategy::OneForOne);
-        let store: LocalStore<Object> = LocalStore::in_memory(&supervisor);
+        let store: Arc<LocalStore<Object>> = Arc::new(LocalStore::in_memory(&supervisor));
         let entropy = Entropy::from_seed(7);
-        let api =
-            Api::new(Arc::new(store), entropy.split("api"), Settings { tokens: Some(identity.tokens.clone()), ..Settings::default() });
+        let api = Api::new(store.clone(), entropy.split("api"), Settings { tokens: Some(identity.tokens.clone()), ..Settings::default() });
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let nodes = NodeDirectory::default();
         let front = Front {
@@ -59,7 +59,7 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let socket = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = socket.local_addr().unwrap();
         server::serve(&supervisor.supervisor("http", Strategy::OneForOne), socket, &identity, front).unwrap();
-        let site = Arc::new(Site { identity, address, supervisor, nodes, directory });
+        let site = Arc::new(Site { identity, address, supervisor, nodes, store, directory });
         site.admin().post("/api/v1/namespaces", r#"{"metadata": {"name": "n"}}"#).await;
         test(site.clone()).await;
         site.supervisor.stop_child("http").await;

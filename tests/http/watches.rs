@@ -95,6 +95,18 @@ fn a_watch_ends_after_its_timeout() {
 }
 
 #[test]
+fn a_watch_from_a_forgotten_revision_says_so_and_ends() {
+    site(async |site| {
+        create(&site, "a").await;
+        site.store.compact();
+        let mut lines = Lines::open(&site, "resourceVersion=1", "").await;
+        let event = lines.next().await.unwrap();
+        assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
+        assert_eq!(lines.next().await, None);
+    });
+}
+
+#[test]
 fn stopping_the_server_ends_its_watches() {
     site(async |site| {
         let mut lines = Lines::open(&site, "", "").await;

@@ -104,6 +104,15 @@ impl Scene {
         }
     }
 
+    /// What was said for that reason, in order.
+    async fn events(&self, reason: &str) -> Vec<String> {
+        let events = self.client.typed::<Event>().list("default", &Default::default()).await.unwrap();
+        let mut told: Vec<String> =
+            events.into_iter().filter(|event| event.reason.as_deref() == Some(reason)).filter_map(|event| event.message).collect();
+        told.sort();
+        told
+    }
+
     async fn containers(&self) -> Vec<String> {
         let all = self.runtime.list_containers(&ContainerFilter::default()).await.unwrap();
         all.into_iter().map(|container| format!("{} {}", container.name, container.id)).collect()
@@ -160,6 +169,36 @@ fn a_container_that_is_killed_runs_again() {
         let pod = scene.pod("a", "restarted", |pod| restarts(pod) == 1 && condition(pod, "Ready").as_deref() == Some("True")).await;
         let last = pod.status.unwrap().container_statuses.unwrap().remove(0).last_state.unwrap().terminated.unwrap();
         assert_eq!((last.exit_code, last.reason.as_deref()), (137, Some("OOMKilled")));
+    });
+}
+
+#[test]
+fn who_waits_after_a_failure_says_so() {
+    scene(|scene| async move {
+        scene.web("a").await;
+        for _ in 0..2 {
+            scene.running("a").await;
+            let all = scene.runtime.list_containers(&ContainerFilter::default()).await.unwrap();
+            let newest = all.iter().max_by_key(|container| container.attempt).unwrap();
+            scene.runtime.kill(&newest.id, 1, false);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        let told = scene.events("BackOff").await;
+        let uid = scene.client.typed::<Pod>().get("default", "a").await.unwrap().metadata.uid.unwrap();
+        assert_eq!(told, [format!("Back-off restarting failed container web in pod a_default({uid})")]);
+    });
+}
+
+#[test]
+fn a_volume_that_cannot_be_made_does_not_keep_others_from_being_made() {
+    scene(|scene| async move {
+        let volume = |name: &str| json!({"name": name, "configMap": {"name": name}});
+        let containers = json!([{"name": "web", "image": "nginx"}]);
+        scene.create("a", json!({"containers": containers, "volumes": [volume("one"), volume("two")]})).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let told = scene.events("FailedMount").await;
+        let failed = |name: &str| format!("MountVolume.SetUp failed for volume {name:?} : configmaps {name:?} not found");
+        assert_eq!(told, [failed("one"), failed("two")]);
     });
 }
 

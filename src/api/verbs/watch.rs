@@ -74,7 +74,9 @@ impl Api {
             deadline: options.timeout_seconds.map(|seconds| now + Duration::from_secs(seconds)),
             bookmark: options.allow_watch_bookmarks.then(|| now + BOOKMARK_INTERVAL),
         };
-        Ok(stream::unfold(watch, |mut watch| async move { watch.next().await.map(|item| (item, watch)) }).boxed())
+        let items = stream::unfold(watch, |mut watch| async move { watch.next().await.map(|item| (item, watch)) });
+        // Whoever gathers what is ready may ask again after the end.
+        Ok(items.fuse().boxed())
     }
 }
 

@@ -4,6 +4,7 @@ mod controllers;
 mod node;
 
 use super::request::RequestInfo;
+use super::review;
 use crate::api::node_graph::NodeGraph;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{AUTHENTICATED, Api, MASTERS, NODES, User};
@@ -48,6 +49,8 @@ impl Authorizer for SystemRules {
             None => {
                 request.verb == "get" && (below(&request.path, &PUBLIC) || user.is_in(AUTHENTICATED) && below(&request.path, &DISCOVERY))
             }
+            // Whoever is known may ask who they are.
+            Some(_) if review::is_asked(request) => user.is_in(AUTHENTICATED),
             Some(resource) => match (user.node(), user.name.strip_prefix(SYSTEM_ACCOUNT)) {
                 (Some(name), _) => return node::judge(name, &NodeGraph::new(&self.api.store().snapshot(), name), request, resource),
                 (None, Some(account)) if user.is_in(SYSTEM_ACCOUNTS) => controllers::may(account, &request.verb, resource),

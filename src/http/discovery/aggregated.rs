@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::resources::described;
 use super::{Group, Version};
 use crate::api::kinds::{Kind, Scope};
+use crate::http::review;
 
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
 
@@ -30,6 +31,15 @@ fn version(group: &Group, version: &Version) -> Value {
             "singularResource": "binding",
             "responseKind": kind_of("Binding", None),
             "scope": "Namespaced",
+            "verbs": ["create"],
+        }));
+    }
+    if group.name == review::GROUP {
+        resources.push(json!({
+            "resource": review::PLURAL,
+            "singularResource": "selfsubjectreview",
+            "responseKind": kind_of("SelfSubjectReview", None),
+            "scope": "Cluster",
             "verbs": ["create"],
         }));
     }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::front::Exchange;
 use super::negotiation::{Offer, Representation, Shape};
-use super::response;
+use super::{response, review};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
 use resources::resources;
@@ -64,6 +64,10 @@ fn groups(registry: &Registry, core: bool) -> Vec<Group> {
             Some(version) => version.kinds.push(kind.clone()),
             None => group.versions.push(Version { name: kind.version, kinds: vec![kind.clone()] }),
         }
+    }
+    if !core {
+        // It has no kinds: what is asked of it is answered, and not kept.
+        groups.push(Group { name: review::GROUP, versions: vec![Version { name: "v1", kinds: Vec::new() }] });
     }
     for group in &mut groups {
         group.versions.sort_by_key(|version| std::cmp::Reverse(version.name));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Group, Version};
 use crate::api::kinds::{Kind, Subresource};
+use crate::http::review;
 
 /// One thing that can be asked for, as discovery describes it.
 pub struct Described {
@@ -48,6 +49,10 @@ pub(super) fn resources(group: &Group, version: &Version) -> Value {
     let mut resources = Vec::new();
     if group.name.is_empty() {
         resources.push(json!({"name": "bindings", "singularName": "binding", "namespaced": true, "kind": "Binding", "verbs": ["create"]}));
+    }
+    if group.name == review::GROUP {
+        let review = json!({"name": review::PLURAL, "singularName": "selfsubjectreview", "namespaced": false, "kind": "SelfSubjectReview", "verbs": ["create"]});
+        resources.push(review);
     }
     for kind in &version.kinds {
         resources.push(resource(kind));

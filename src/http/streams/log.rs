@@ -1,8 +1,11 @@
 //! A container's log, as plain text.
 
+use std::io;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
-use futures::{StreamExt, future};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt, future, stream};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 
@@ -24,11 +27,46 @@ pub async fn answer(exchange: &Exchange, pod: &Pod, target: PodTarget) -> Result
         // Nothing has run yet, so nothing has been printed.
         return Ok(response.finish());
     }
+    if let Some(reason) = waits_for_its_start(pod, &container) {
+        return Err(Status::bad_request(format!("container {container:?} in pod {:?} is waiting to start: {reason}", target.name)));
+    }
     let lines = node(exchange, pod)?.logs(&target, &container, &options).await?;
     let shutdown = exchange.front.shutdown.clone();
+    Ok(response.streaming(chunks(lines).take_until(async move { shutdown.begun().await })))
+}
+
+/// Why a container has never run, if its status says so.
+fn waits_for_its_start<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+    let status = pod.status.as_ref()?;
+    let lists = [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    let status = lists.into_iter().flatten().flatten().find(|status| status.name == container)?;
+    let waiting = status.state.as_ref()?.waiting.as_ref().filter(|_| status.container_id.is_none())?;
+    match waiting.reason.as_deref()? {
+        "ErrImagePull" | "ImagePullBackOff" => Some("trying and failing to pull image"),
+        reason => Some(reason),
+    }
+}
+
+/// At most so many lines travel together.
+const TOGETHER: usize = 256;
+
+/// The lines that are there travel together, and none is waited for: a chunk for each would cost more than all that is in it.
+fn chunks(lines: impl Stream<Item = io::Result<Bytes>>) -> impl Stream<Item = io::Result<Bytes>> {
+    let joined = lines.ready_chunks(TOGETHER).flat_map(|lines| {
+        let (mut chunk, mut failure) = (BytesMut::new(), None);
+        for line in lines {
+            match line {
+                Ok(line) => chunk.extend_from_slice(&line),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        stream::iter([Ok(chunk.freeze())].into_iter().chain(failure.map(Err)))
+    });
     // An empty chunk would end the answer.
-    let chunks = lines.filter(|chunk| future::ready(!chunk.as_ref().is_ok_and(bytes::Bytes::is_empty)));
-    Ok(response.streaming(chunks.take_until(async move { shutdown.begun().await })))
+    joined.filter(|chunk| future::ready(!chunk.as_ref().is_ok_and(Bytes::is_empty)))
 }
 
 /// `v1.PodLogOptions`.
@@ -68,6 +106,8 @@ fn time(text: &str) -> Result<Timestamp, Status> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -77,6 +117,27 @@ mod tests {
             status.message,
             "PodLogOptions \"p\" is invalid: [tailLines: Invalid value: -1: must be greater than or equal to 0, limitBytes: Invalid value: 0: must be greater than 0]"
         );
+    }
+
+    #[tokio::test]
+    async fn lines_that_are_there_travel_together_and_an_error_comes_after_them() {
+        let lines = ["a\n", "", "b\n"].map(|line| Ok(Bytes::from(line)));
+        let failing = stream::iter(lines).chain(stream::iter([Err(io::Error::other("gone"))])).chain(stream::pending());
+        let got: Vec<Option<Bytes>> = chunks(failing).map(Result::ok).take(2).collect().await;
+        assert_eq!(got, [Some(Bytes::from("a\nb\n")), None]);
+    }
+
+    #[test]
+    fn a_container_that_never_ran_says_what_it_waits_for() {
+        let pod = |reason: &str, id: Option<&str>| -> Pod {
+            let status = json!({"name": "c", "containerID": id, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": reason}}});
+            serde_json::from_value(json!({"metadata": {}, "status": {"containerStatuses": [status]}})).unwrap()
+        };
+        assert_eq!(waits_for_its_start(&pod("CreateContainerError", None), "c"), Some("CreateContainerError"));
+        assert_eq!(waits_for_its_start(&pod("ImagePullBackOff", None), "c"), Some("trying and failing to pull image"));
+        assert_eq!(waits_for_its_start(&pod("CrashLoopBackOff", Some("docker://1")), "c"), None);
+        assert_eq!(waits_for_its_start(&pod("ContainerCreating", None), "other"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, TryFutureExt};
 use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -72,6 +72,8 @@ pub async fn attach(exchange: &Exchange, pod: &Pod, target: PodTarget, payload: 
     let node = node(exchange, pod)?;
     let (response, socket) = websocket::accept(exchange, payload, &PROTOCOLS, Some("channel.k8s.io"))?;
     let session = node.attach(&target, &container, &AttachOptions { stdin, stdout, stderr, tty }).await?;
+    // How the container ended is told by its pod: to attach to it was a success.
+    let session = Session { exit: session.exit.map_ok(|_| 0).boxed(), ..session };
     actix_web::rt::spawn(converse(socket, session, exchange.front.shutdown.clone()));
     Ok(response)
 }

@@ -42,6 +42,8 @@ pub struct ContainerSpec {
     pub stdin_once: bool,
     /// What asks it to stop, e.g. `SIGTERM`; the image's or SIGTERM if `None`.
     pub stop_signal: Option<String>,
+    /// The running container whose processes it sees, whatever its sandbox says.
+    pub processes_of: Option<ContainerId>,
     pub log: LogLimits,
     pub labels: Labels,
     pub annotations: Labels,

@@ -200,6 +200,23 @@ fn a_reader_that_history_moved_past_is_told_so() {
 }
 
 #[test]
+fn a_reader_of_a_quiet_collection_keeps_its_place_while_others_are_written() {
+    actix_rt::System::new().block_on(async {
+        let supervisor = Supervisor::root(Strategy::OneForOne);
+        let bounds = Bounds { events: 3, ..Bounds::default() };
+        let store: Held = Arc::new(LocalStore::start(&supervisor, Arc::new(Volatile), bounds).unwrap());
+        let mut reader = store.events("notes", Revision(0)).unwrap();
+        for number in 0..5 {
+            let other = Key::new("others", number.to_string());
+            store.commit(vec![Write { key: other, expect: Expect::Absent, value: Some(note("x")) }]).await.unwrap();
+        }
+        store.commit(vec![put("a", "1", Expect::Absent)]).await.unwrap();
+        let events = reader.next(10).await.unwrap();
+        assert_eq!(events.iter().map(|event| &*event.key.path).collect::<Vec<_>>(), ["a"]);
+    });
+}
+
+#[test]
 fn what_was_acknowledged_is_there_when_the_directory_is_opened_again() {
     let directory = tempfile::tempdir().unwrap();
     let open = || {

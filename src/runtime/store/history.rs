@@ -48,12 +48,15 @@ struct State<T> {
 
 struct Collection<T> {
     events: VecDeque<Arc<Event<T>>>,
+    /// All changes of this collection after this revision are here. Where others are written and this one is quiet, that is longer ago
+    /// than for all together.
+    forgotten: Revision,
     wake: watch::Sender<Revision>,
 }
 
 impl<T> Collection<T> {
     fn new() -> Self {
-        Self { events: VecDeque::new(), wake: watch::Sender::new(Revision(0)) }
+        Self { events: VecDeque::new(), forgotten: Revision(0), wake: watch::Sender::new(Revision(0)) }
     }
 }
 
@@ -154,6 +157,7 @@ impl<T: Stored> State<T> {
         self.oldest = self.oldest.max(event.revision);
         if let Some(collection) = self.collections.get_mut(&event.key.collection) {
             collection.events.pop_front();
+            collection.forgotten = event.revision;
         }
     }
 }
@@ -180,11 +184,13 @@ impl<T: Stored> Events<T> {
     pub fn ready(&mut self, most: usize) -> Result<Vec<Arc<Event<T>>>, PlaceError> {
         self.wake.mark_unchanged();
         let state = self.history.shared.read();
-        state.check(self.after)?;
         let Some(collection) = state.collections.get(&self.collection) else {
             self.after = state.head;
             return Ok(Vec::new());
         };
+        if self.after < collection.forgotten {
+            return Err(PlaceError::Compacted { oldest: state.oldest });
+        }
         let events = &collection.events;
         let start = events.partition_point(|event| event.revision <= self.after);
         let mut end = events.len().min(start + most.max(1));

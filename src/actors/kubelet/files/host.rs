@@ -248,10 +248,20 @@ fn sub_path(volume: &Path, relative: &Path) -> io::Result<PathBuf> {
     if !fs::canonicalize(known)?.starts_with(&volume) {
         return Err(io::Error::other(format!("the subPath {} leads out of its volume", relative.display())));
     }
-    if !path.exists() {
-        fs::create_dir_all(&path)?;
-    }
+    let known = known.to_owned();
+    make_directories(&known, &path, &fs::metadata(&volume)?.permissions())?;
     fs::canonicalize(path)
+}
+
+/// Makes what is missing from a directory that is there to one below it. Whatever the process's mask, they get these permissions: who may
+/// write into a volume may do so there as well.
+fn make_directories(known: &Path, path: &Path, permissions: &Permissions) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|ancestor| *ancestor != known).collect();
+    for directory in missing.into_iter().rev() {
+        fs::create_dir(directory)?;
+        fs::set_permissions(directory, permissions.clone())?;
+    }
+    Ok(())
 }
 
 /// Unmounts what is mounted within, then removes all. Host paths are never within.
@@ -312,6 +322,17 @@ mod tests {
         assert!(files.sub_path(&volume, "../x").await.is_err());
         symlink("/", volume.join("way-out")).unwrap();
         assert!(files.sub_path(&volume, "way-out/tmp").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_sub_path_that_is_made_is_as_open_as_its_volume() {
+        let root = tempfile::tempdir().unwrap();
+        let files = HostFiles::new(root.path());
+        let volume = files.empty(Place { pod: "u", path: "volumes/data" }, Empty::default()).await.unwrap();
+        let path = files.sub_path(&volume, "a/b").await.unwrap();
+        for directory in [path.parent().unwrap(), &path] {
+            assert_eq!(fs::metadata(directory).unwrap().mode() & 0o777, 0o777, "{}", directory.display());
+        }
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ pub enum Role {
 pub struct Member<'a> {
     pub role: Role,
     pub spec: Cow<'a, Container>,
+    /// The container that an ephemeral one looks into.
+    pub target: Option<String>,
 }
 
 impl Member<'_> {
@@ -42,10 +44,13 @@ pub fn members(pod: &Pod) -> Vec<Member<'_>> {
     let Some(spec) = &pod.spec else { return Vec::new() };
     let init = spec.init_containers.iter().flatten().map(|container| {
         let role = if container.restart_policy.as_deref() == Some("Always") { Role::Sidecar } else { Role::Init };
-        Member { role, spec: Cow::Borrowed(container) }
+        Member { role, spec: Cow::Borrowed(container), target: None }
     });
-    let main = spec.containers.iter().map(|container| Member { role: Role::Main, spec: Cow::Borrowed(container) });
-    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| Member { role: Role::Ephemeral, spec: plain(container) });
+    let main = spec.containers.iter().map(|container| Member { role: Role::Main, spec: Cow::Borrowed(container), target: None });
+    let ephemeral = spec.ephemeral_containers.iter().flatten().map(|container| {
+        let target = container.target_container_name.clone().filter(|name| !name.is_empty());
+        Member { role: Role::Ephemeral, spec: plain(container), target }
+    });
     init.chain(main).chain(ephemeral).collect()
 }
 

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Pod, VolumeMount};
 
 use super::{CONTAINER_NAME, NodeFacts, expand, pod_labels, resources, security};
 use crate::actors::kubelet::lifecycle::{Member, RESTART_DELAY};
-use crate::runtime::containers::{ContainerSpec, LogLimits, Mount, Propagation};
+use crate::runtime::containers::{ContainerId, ContainerSpec, LogLimits, Mount, Propagation};
 
 /// What had to be prepared for a container.
 pub struct Parts {
@@ -14,6 +14,7 @@ pub struct Parts {
     pub mounts: Vec<Mount>,
     pub attempt: u32,
     pub restart_delay: Duration,
+    pub processes_of: Option<ContainerId>,
 }
 
 /// A container of a pod.
@@ -46,6 +47,7 @@ pub fn container_spec(pod: &Pod, member: &Member, parts: Parts, node: NodeFacts)
         labels,
         annotations,
         env: parts.env,
+        processes_of: parts.processes_of,
     }
 }
 

@@ -25,16 +25,17 @@ pub type Mounted = BTreeMap<String, PathBuf>;
 /// Makes a pod's volumes, or brings them up to date: config maps, secrets, tokens and the downward API change while a pod runs.
 ///
 /// # Errors
-/// The first volume that cannot be made, as an event says it.
-pub async fn mount(context: &Context, pod: &Pod, node: NodeFacts<'_>, tokens: &mut Tokens) -> Result<Mounted, String> {
-    let mut mounted = Mounted::new();
+/// Each volume that cannot be made, as an event says it. The others are made all the same.
+pub async fn mount(context: &Context, pod: &Pod, node: NodeFacts<'_>, tokens: &mut Tokens) -> Result<Mounted, Vec<String>> {
+    let (mut mounted, mut failures) = (Mounted::new(), Vec::new());
     let mut maker = Maker { context, pod, node, tokens };
     for volume in pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten()) {
-        let path = maker.make(volume).await;
-        let path = path.map_err(|error| format!("MountVolume.SetUp failed for volume {:?} : {error}", volume.name))?;
-        mounted.insert(volume.name.clone(), path);
+        match maker.make(volume).await {
+            Ok(path) => drop(mounted.insert(volume.name.clone(), path)),
+            Err(error) => failures.push(format!("MountVolume.SetUp failed for volume {:?} : {error}", volume.name)),
+        }
     }
-    Ok(mounted)
+    if failures.is_empty() { Ok(mounted) } else { Err(failures) }
 }
 
 /// The mounts of a container.

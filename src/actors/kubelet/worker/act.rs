@@ -71,8 +71,7 @@ impl Work {
             let message = "Pod sandbox changed, it will be killed and re-created.";
             self.context.events.normal(self.about(subject.object), "SandboxChanged", message);
         }
-        if let Err(error) = self.mount(subject.pod).await {
-            self.context.events.warning(self.about(subject.object), "FailedMount", error.clone());
+        if let Err(error) = self.mount(subject.object, subject.pod).await {
             self.note_trouble(SANDBOX, Failure("ContainerCreating", error));
             return Ok(());
         }
@@ -129,8 +128,9 @@ impl Work {
         spec::runs_as_root(subject.pod, &member.spec, image.user.as_ref()).map_err(config)?;
         let pod = with_address(subject, &self.context.options.node_ips);
         let env = self.environment(&pod, member).await.map_err(config)?;
-        let mounts = self.mounts(&pod, member, attempt, &env).await.map_err(config)?;
-        let parts = Parts { env, mounts, attempt, restart_delay };
+        let mounts = self.mounts(subject.object, &pod, member, attempt, &env).await.map_err(config)?;
+        let processes_of = target(subject.world, member).map_err(config)?;
+        let parts = Parts { env, mounts, attempt, restart_delay, processes_of };
         let spec = spec::container_spec(&pod, member, parts, self.facts());
         let created = runtime.create_container(&sandbox, &spec).await;
         let id = created.map_err(|error| Failure("CreateContainerError", error.to_string()))?;
@@ -196,11 +196,18 @@ impl Work {
     }
 
     /// The container's own mounts, the pod's `/etc/hosts`, and a place for its last words.
-    async fn mounts(&self, pod: &Pod, member: &Member<'_>, attempt: u32, env: &[(String, String)]) -> Result<Vec<Mount>, String> {
+    async fn mounts(
+        &self,
+        object: &Object,
+        pod: &Pod,
+        member: &Member<'_>,
+        attempt: u32,
+        env: &[(String, String)],
+    ) -> Result<Vec<Mount>, String> {
         let has_volumes = self.memory.borrow().mounted.is_some();
         if !has_volumes {
             // This life of the worker has adopted the sandbox.
-            self.mount(pod).await?;
+            self.mount(object, pod).await?;
         }
         let mounted = self.memory.borrow().mounted.clone().unwrap_or_default();
         let mut mounts = volumes::mounts(&self.context, &member.spec, &mounted, env).await?;
@@ -235,6 +242,13 @@ impl Work {
         memory.troubles.remove(name);
         memory.failures.remove(name);
     }
+}
+
+/// The container whose processes an ephemeral one is to see, if it is to.
+fn target(world: &World, member: &Member) -> Result<Option<ContainerId>, String> {
+    let Some(name) = &member.target else { return Ok(None) };
+    let running = world.running().find(|container| container.name == *name);
+    running.map(|container| Some(container.id.clone())).ok_or_else(|| format!("cannot find target container {name:?}: it is not running"))
 }
 
 /// The pod with the address that its sandbox has by now: environment and files may show it.

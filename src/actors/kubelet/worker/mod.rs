@@ -150,6 +150,7 @@ impl Work {
         let world = self.observe(&pod).await?;
         self.prober.follow(&pod, &world, pod_ip(&world, &self.context));
         let outcome = self.decide(&pod, gone, &world);
+        self.tell_back_offs(&object, &pod, &outcome.status);
         if outcome.ended && (gone || pod.metadata.deletion_timestamp.is_some()) {
             return self.finish(&object, gone, &world, &outcome).await;
         }
@@ -157,7 +158,7 @@ impl Work {
             self.report(&object, &outcome.status).await?;
             let settled = self.settle_troubles(&object, &pod);
             if !outcome.ended {
-                self.refresh(&pod).await;
+                self.refresh(&object, &pod).await;
             }
             return Ok(if settled { Turn::Again } else { Turn::Wait(outcome.wake_at) });
         }
@@ -252,25 +253,29 @@ impl Work {
     }
 
     /// Brings volumes up to date that follow objects.
-    async fn refresh(&self, pod: &Pod) {
+    async fn refresh(&self, object: &Object, pod: &Pod) {
         let due = self.memory.borrow().mounted_at.is_none_or(|at| at + REFRESH <= clock::instant());
-        if due
-            && volumes::may_change(pod)
-            && let Err(error) = self.mount(pod).await
-        {
-            tracing::warn!(pod = self.desk.uid(), error, "volumes could not be brought up to date");
+        if due && volumes::may_change(pod) && self.mount(object, pod).await.is_err() {
             self.memory.borrow_mut().mounted_at = Some(clock::instant());
         }
     }
 
-    async fn mount(&self, pod: &Pod) -> Result<(), String> {
+    /// Makes the volumes. The error says which cannot be made, as events do too.
+    async fn mount(&self, object: &Object, pod: &Pod) -> Result<(), String> {
         let mut tokens = std::mem::take(&mut self.memory.borrow_mut().tokens);
         let mounted = volumes::mount(&self.context, pod, self.facts(), &mut tokens).await;
         let mut memory = self.memory.borrow_mut();
         memory.tokens = tokens;
-        memory.mounted = Some(mounted?);
+        memory.mounted = Some(mounted.map_err(|failures| self.tell_unmounted(object, &failures))?);
         memory.mounted_at = volumes::may_change(pod).then(clock::instant);
         Ok(())
+    }
+
+    fn tell_unmounted(&self, object: &Object, failures: &[String]) -> String {
+        for failure in failures {
+            self.context.events.warning(self.about(object), "FailedMount", failure.clone());
+        }
+        failures.join("; ")
     }
 
     fn facts(&self) -> NodeFacts<'_> {

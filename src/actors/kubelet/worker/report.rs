@@ -1,10 +1,10 @@
 //! What a worker tells the API of its pod.
 
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
 use serde_json::Value;
 
 use super::{Turn, Work};
-use crate::actors::kubelet::lifecycle::{Outcome, World};
+use crate::actors::kubelet::lifecycle::{Member, Outcome, World, members};
 use crate::api::client::{DeleteOptions, WriteOptions};
 use crate::api::kinds::Registry;
 use crate::api::object::Object;
@@ -35,6 +35,18 @@ impl Work {
             }
             Err(error) if error.is_conflict() => self.read_anew(object).await.map_err(|error| error.message),
             Err(error) => Err(error.message),
+        }
+    }
+
+    /// Says of each container that begins to wait for its restart why it waits.
+    pub(super) fn tell_back_offs(&self, object: &Object, pod: &Pod, status: &PodStatus) {
+        let before = pod.status.as_ref().map(waiting_after_crashes).unwrap_or_default();
+        let members = members(pod);
+        for name in waiting_after_crashes(status).into_iter().filter(|name| !before.contains(name)) {
+            let about =
+                self.about(object).field(members.iter().find(|member| member.name() == name).map(Member::field_path).unwrap_or_default());
+            let of = format!("{}_{}({})", object.name(), object.namespace(), object.uid());
+            self.context.events.warning(about, "BackOff", format!("Back-off restarting failed container {name} in pod {of}"));
         }
     }
 
@@ -73,6 +85,15 @@ impl Work {
         }
         Ok(Turn::Finished)
     }
+}
+
+fn waiting_after_crashes(status: &PodStatus) -> Vec<&str> {
+    let lists = [&status.init_container_statuses, &status.container_statuses];
+    let waits = |status: &&ContainerStatus| {
+        let waiting = status.state.as_ref().and_then(|state| state.waiting.as_ref());
+        waiting.and_then(|waiting| waiting.reason.as_deref()) == Some("CrashLoopBackOff")
+    };
+    lists.into_iter().flatten().flatten().filter(waits).map(|status| status.name.as_str()).collect()
 }
 
 /// Whether two statuses say the same. Times of whole seconds are equal in either spelling.

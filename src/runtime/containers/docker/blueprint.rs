@@ -117,10 +117,11 @@ pub(super) fn container(
     let mut host_config = HostConfig {
         network_mode: joined(),
         ipc_mode: joined(),
-        pid_mode: match namespaces.pid {
-            PidNamespace::Container => None,
-            PidNamespace::Sandbox => joined(),
-            PidNamespace::Host => Some("host".to_owned()),
+        pid_mode: match (&spec.processes_of, namespaces.pid) {
+            (Some(other), _) => Some(format!("container:{other}")),
+            (None, PidNamespace::Container) => None,
+            (None, PidNamespace::Sandbox) => joined(),
+            (None, PidNamespace::Host) => Some("host".to_owned()),
         },
         cgroup_parent: parent,
         mounts: Some(spec.mounts.iter().map(mount).collect::<Result<_>>()?),
@@ -151,16 +152,17 @@ pub(super) fn container(
 fn mount(mount: &Mount) -> Result<EngineMount> {
     let source = mount.source.to_str().ok_or_else(|| Error::Invalid(format!("the path {:?} is not UTF-8", mount.source)))?;
     let propagation = match mount.propagation {
-        Propagation::Private => MountBindOptionsPropagationEnum::RPRIVATE,
-        Propagation::HostToContainer => MountBindOptionsPropagationEnum::RSLAVE,
-        Propagation::Bidirectional => MountBindOptionsPropagationEnum::RSHARED,
+        // The engine's own choice, which for mounts that hold its root is not private: it refuses that.
+        Propagation::Private => None,
+        Propagation::HostToContainer => Some(MountBindOptionsPropagationEnum::RSLAVE),
+        Propagation::Bidirectional => Some(MountBindOptionsPropagationEnum::RSHARED),
     };
     Ok(EngineMount {
         typ: Some(MountType::BIND),
         source: Some(source.to_owned()),
         target: Some(mount.target.clone()),
         read_only: Some(mount.read_only),
-        bind_options: Some(MountBindOptions { propagation: Some(propagation), ..Default::default() }),
+        bind_options: Some(MountBindOptions { propagation, ..Default::default() }),
         ..Default::default()
     })
 }
@@ -274,6 +276,18 @@ mod tests {
             let security = Security { user: user_of, group, ..Default::default() };
             assert_eq!(user(&security).as_deref(), expected);
         }
+    }
+
+    /// The engine refuses a mount of its own root, or of what holds it, unless it may choose the propagation itself.
+    #[test]
+    fn a_private_mount_leaves_the_propagation_to_the_engine() {
+        let made = |propagation| {
+            let mount = Mount { source: "/".into(), target: "/host".to_owned(), read_only: true, propagation };
+            let made = host_config(&ContainerSpec { mounts: vec![mount], ..Default::default() }, &ground());
+            made.mounts.unwrap().remove(0).bind_options.and_then(|options| options.propagation)
+        };
+        assert_eq!(made(Propagation::Private), None);
+        assert_eq!(made(Propagation::HostToContainer), Some(MountBindOptionsPropagationEnum::RSLAVE));
     }
 
     #[test]
