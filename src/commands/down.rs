@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::access::default_data_directory;
-use super::{Failure, cluster};
+use super::{Failure, cluster, docker_socket};
 use crate::actors::kubelet::HostFiles;
-use crate::runtime::containers::docker::{Docker, DockerOptions};
+use crate::runtime::containers::docker::Docker;
 use crate::runtime::network::RoutedNetwork;
 use crate::runtime::store::Embedded;
 
@@ -30,8 +30,9 @@ impl Down {
         };
         // Held to the end: nothing is taken from under a cluster that runs, and none starts meanwhile.
         let lock = Embedded::lock_directory(&directory).map_err(|error| format!("{error} (Ctrl-C there stops it)"))?;
-        if Path::new(DockerOptions::SOCKET).exists() {
-            Docker::remove_everything(DockerOptions::SOCKET, &cluster).await?;
+        let socket = docker_socket()?;
+        if Path::new(&socket).exists() {
+            Docker::remove_everything(&socket, &cluster).await?;
             println!("containers removed");
         }
         if RoutedNetwork::is_permitted() {

@@ -21,6 +21,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::runtime::containers::docker::DockerOptions;
+
 /// Why a command failed, in one line that a person can act on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -51,6 +53,11 @@ enum Command {
     Tree(tree::Tree),
     /// Print completions for a shell
     Completions(completions::Completions),
+}
+
+/// Where the engine is: where its other clients look for it.
+fn docker_socket() -> Result<String, Failure> {
+    Ok(DockerOptions::socket_named_by(std::env::var("DOCKER_HOST").ok().as_deref())?)
 }
 
 /// The program's entry.

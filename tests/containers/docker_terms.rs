@@ -211,6 +211,17 @@ async fn refusal(socket: &std::path::Path) -> String {
     }
 }
 
+#[test]
+fn the_engine_is_where_its_other_clients_look_for_it() {
+    let socket = |host| DockerOptions::socket_named_by(host).map_err(|error| error.to_string());
+    assert_eq!(socket(None).unwrap(), "/var/run/docker.sock");
+    assert_eq!(socket(Some("")).unwrap(), "/var/run/docker.sock");
+    assert_eq!(socket(Some("unix:///run/user/7/docker.sock")).unwrap(), "/run/user/7/docker.sock");
+    for elsewhere in ["tcp://192.0.2.1:2375", "ssh://me@there", "unix://docker.sock", "/run/docker.sock"] {
+        assert!(socket(Some(elsewhere)).unwrap_err().contains(&format!("DOCKER_HOST is {elsewhere:?}")), "{elsewhere}");
+    }
+}
+
 #[tokio::test]
 async fn a_missing_or_too_old_engine_is_named_in_one_line() {
     let directory = tempfile::tempdir().unwrap();

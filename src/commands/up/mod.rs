@@ -4,6 +4,7 @@ mod nodes;
 mod process;
 mod progress;
 mod services;
+mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use super::Failure;
 use super::access::default_data_directory;
 use crate::runtime::network::Cidr;
 use process::Process;
+use signals::Asked;
 
 /// The fewest addresses that services can do with: the API has the first, the name server the tenth.
 const SERVICE_ADDRESSES: u128 = 16;
@@ -71,13 +73,24 @@ impl Up {
         allow_many_descriptors();
         actix_rt::System::new().block_on(async move {
             let directory = self.data_directory();
+            // From the first moment, so that nobody who asks is left with half a cluster.
+            let mut asked = Asked::to_stop()?;
             let process = Process::start(&self, &directory).await?;
             progress::introduce(&process);
-            // What was asked for is not there: say so now, and keep the cluster for whoever looks into it.
-            if let Err(failure) = progress::apply(&process, &self.manifests).await {
-                eprintln!("error: {failure}");
+            tokio::select! {
+                biased;
+                () = asked.heard() => {
+                    process.stop().await;
+                    return Ok(());
+                }
+                applied = progress::apply(&process, &self.manifests) => {
+                    // What was asked for is not there: say so now, and keep the cluster for whoever looks into it.
+                    if let Err(failure) = applied {
+                        eprintln!("error: {failure}");
+                    }
+                }
             }
-            process.run_until_asked_to_stop().await
+            process.run_until(asked).await
         })
     }
 

@@ -12,7 +12,7 @@ use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, HostFiles, Machine, Options, PodRouter, Tcp};
 use crate::api::client::ClientRef;
 use crate::api::streams::NodeDirectory;
-use crate::commands::Failure;
+use crate::commands::{Failure, docker_socket};
 use crate::runtime::containers::docker::{Docker, DockerOptions};
 use crate::runtime::containers::simulated::Profile;
 use crate::runtime::entropy::Entropy;
@@ -81,7 +81,8 @@ async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nod
         }
     };
     let routed = network.is_some();
-    let docker = DockerOptions { socket: DockerOptions::SOCKET.into(), cluster: ground.cluster.into(), node: name.clone(), network };
+    let socket = docker_socket()?;
+    let docker = DockerOptions { socket, cluster: ground.cluster.into(), node: name.clone(), network };
     let docker = Docker::connect(docker).await?;
     let machine = Machine { runtime: Arc::new(docker), files: Arc::new(HostFiles::new(ground.data.join("kubelet"))), dial: Arc::new(Tcp) };
     let info = machine.runtime.info().await?;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::nodes::{self, Ground, host_address};
 use super::services;
+use super::signals::Asked;
 use super::{StoreKind, Up};
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
@@ -102,17 +102,14 @@ impl Process {
         Ok(Self { root, store, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
     }
 
-    /// Runs until Ctrl-C or SIGTERM, then stops in order; containers go on.
+    /// Runs until somebody asks it to stop, then stops in order.
     ///
     /// # Errors
     /// The supervision tree gave up, or the store is in doubt; the reason.
-    pub async fn run_until_asked_to_stop(self) -> Result<(), Failure> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    pub async fn run_until(self, mut asked: Asked) -> Result<(), Failure> {
         let outcome = tokio::select! {
             biased;
-            _ = interrupt.recv() => Ok(()),
-            _ = terminate.recv() => Ok(()),
+            () = asked.heard() => Ok(()),
             ended = self.root.ended() => match ended {
                 Ended::Stopped => Ok(()),
                 Ended::GaveUp(reason) => Err(format!("the cluster gave up: {reason}").into()),
@@ -121,11 +118,16 @@ impl Process {
                 Err(format!("the store can be written to no more ({why}): start again, then what is on the disk counts").into())
             }
         };
+        self.stop().await;
+        outcome
+    }
+
+    /// Stops in order; containers go on.
+    pub async fn stop(self) {
         eprintln!("stopping; containers keep running");
         // First, so that nobody is answered by half a cluster.
         self.root.stop_child(FRONT).await;
         self.root.stop().await;
-        outcome
     }
 }
 

@@ -59,6 +59,21 @@ pub struct DockerOptions {
 impl DockerOptions {
     /// Where Docker listens unless told otherwise.
     pub const SOCKET: &str = "/var/run/docker.sock";
+
+    /// Where the engine is that `DOCKER_HOST`, if it is set, names: an engine's clients agree on that variable.
+    ///
+    /// # Errors
+    /// It names no socket of this machine. Pods' files and networks are made here, so an engine elsewhere could not run them.
+    pub fn socket_named_by(docker_host: Option<&str>) -> Result<String> {
+        let Some(host) = docker_host.filter(|host| !host.is_empty()) else { return Ok(Self::SOCKET.to_owned()) };
+        match host.strip_prefix("unix://") {
+            Some(path) if path.starts_with('/') => Ok(path.to_owned()),
+            _ => Err(Error::Unavailable(format!(
+                "DOCKER_HOST is {host:?}, and an engine has to be on this machine, where its pods' files and networks are: \
+                 set it to unix:///PATH, or unset it"
+            ))),
+        }
+    }
 }
 
 /// One node's containers on a Docker engine.
