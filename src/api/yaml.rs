@@ -1,5 +1,6 @@
 //! YAML, as Kubernetes reads it: JSON in other clothes, with bounds on what aliases may blow up to.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::{Error, Options};
 
@@ -19,6 +20,14 @@ pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
 /// # Errors
 /// As [`documents`].
 pub fn document(text: &str) -> Result<Value, Error> {
+    serde_saphyr::from_str_with_options(text, options())
+}
+
+/// A text's only document, as a type of its own.
+///
+/// # Errors
+/// As [`documents`], and where it does not fit the type: each names line and column.
+pub fn typed<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_saphyr::from_str_with_options(text, options())
 }
 

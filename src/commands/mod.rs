@@ -12,6 +12,7 @@ mod logs;
 mod manifests;
 mod print;
 mod resources;
+mod sim;
 mod tree;
 mod up;
 
@@ -51,6 +52,7 @@ enum Command {
     Logs(logs::Logs),
     /// Show the live supervision tree
     Tree(tree::Tree),
+    Sim(sim::Sim),
     /// Print completions for a shell
     Completions(completions::Completions),
 }
@@ -63,7 +65,12 @@ fn docker_socket() -> Result<String, Failure> {
 /// The program's entry.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log();
+    // What actors complain of in a simulated day is in its journal.
+    let quiet = matches!(cli.command, Command::Sim(_));
+    log(if quiet { LevelFilter::OFF } else { LevelFilter::WARN });
+    if let Command::Sim(command) = cli.command {
+        return command.run();
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -74,14 +81,15 @@ pub fn main() -> ExitCode {
 }
 
 /// Warnings and errors go to standard error; `KABUKI_LOG` says what else (`info`, `kabuki::actors::scheduler=debug`).
-fn log() {
-    let filter = EnvFilter::builder().with_env_var("KABUKI_LOG").with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+fn log(default: LevelFilter) {
+    let filter = EnvFilter::builder().with_env_var("KABUKI_LOG").with_default_directive(default.into()).from_env_lossy();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Up(command) => command.run(),
+        Command::Sim(_) => Err("a simulation is run before this".into()),
         Command::Down(command) => client(command.run()),
         Command::Get(command) => client(command.run()),
         Command::Describe(command) => client(command.run()),

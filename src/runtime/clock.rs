@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 pub use tokio::time::Instant;
 
 thread_local! {
@@ -32,6 +32,13 @@ fn system_now() -> Timestamp {
 pub fn simulate(epoch: Timestamp) -> Simulated {
     SIMULATED.set(Some((epoch, Instant::now())));
     Simulated(())
+}
+
+/// Lets this thread's simulated wall time jump, forwards or backwards; monotonic time goes on as ever. Does nothing in real time.
+pub fn jump(by: SignedDuration) {
+    if let Some((epoch, start)) = SIMULATED.get() {
+        SIMULATED.set(Some((epoch + by, start)));
+    }
 }
 
 /// While it lives, this thread's wall time is simulated.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::disk::Disk;
-use super::journal::Journal;
+use super::journal::{Event, Journal};
 use super::machines::Machines;
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
@@ -25,8 +25,11 @@ use crate::runtime::supervision::Supervisor;
 /// When every run begins.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
+/// What the keeper waits before it starts the process again.
+const RESTART: Duration = Duration::from_secs(1);
+
 /// What a run begins with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setup {
     /// Of all chance in the run.
     pub seed: u64,
@@ -35,12 +38,20 @@ pub struct Setup {
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
+    /// Over how many failure domains the nodes are spread.
+    pub zones: u32,
+    /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
+    /// process's, as the simulated nodes of `kabuki up` do.
+    pub own_informers: bool,
+    /// Into which all that happens is written.
+    pub journal: Journal,
 }
 
 impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
-        Self { seed, nodes, containers: Profile::default(), pod_range }
+        let containers = Profile::default();
+        Self { seed, nodes, containers, pod_range, zones: 1, own_informers: false, journal: Journal::default() }
     }
 }
 
@@ -58,6 +69,8 @@ pub struct Cluster {
     chance: Entropy,
     process: RefCell<Option<Process>>,
     lives: Cell<u32>,
+    /// When the keeper may start it again.
+    down_until: Cell<clock::Instant>,
 }
 
 /// Tells a story in a cluster that has just been founded, in simulated time. Blocks until the story has ended, and returns what it returns
@@ -86,12 +99,19 @@ pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluste
 impl Cluster {
     async fn found(setup: Setup) -> Self {
         let entropy = Entropy::from_seed(setup.seed);
-        let journal = Journal::default();
+        let journal = setup.journal.clone();
         let disk = Disk::new(journal.clone());
-        let network = Network::new(entropy.split("network"));
-        let machines = Machines::new(&setup, &entropy);
+        let network = Network::new(entropy.split("network"), journal.clone());
+        let machines = Machines::new(&setup, &entropy, &journal);
         let tokens = Arc::new(Tokens::ephemeral());
-        let ground = Ground { disk: disk.clone(), network: network.clone(), machines: machines.clone(), tokens };
+        let ground = Ground {
+            disk: disk.clone(),
+            network: network.clone(),
+            machines: machines.clone(),
+            journal: journal.clone(),
+            own_informers: setup.own_informers,
+            tokens,
+        };
         let cluster = Self {
             client: network.client("kubernetes-admin"),
             machines,
@@ -103,9 +123,32 @@ impl Cluster {
             chance: entropy,
             process: RefCell::new(None),
             lives: Cell::new(0),
+            down_until: Cell::new(clock::instant()),
         };
         cluster.start().await;
         cluster
+    }
+
+    /// Starts the process again whenever it ends, and kills it where a trap springs, as a daemon's keeper would. Never returns.
+    pub async fn keep(&self) {
+        loop {
+            let Some(faces) = self.faces() else {
+                tokio::time::sleep_until(self.down_until.get().max(clock::instant() + RESTART)).await;
+                self.start().await;
+                continue;
+            };
+            let life = self.lives.get();
+            let why = tokio::select! {
+                biased;
+                () = self.network.sprung() => "was killed at a request".to_owned(),
+                () = self.disk.sprung() => "was killed at a write".to_owned(),
+                why = faces.over() => why,
+            };
+            // Whoever killed it has written that down.
+            if life == self.lives.get() && self.faces().is_some() {
+                self.end(&why).await;
+            }
+        }
     }
 
     /// Starts the process, if it does not run.
@@ -114,16 +157,28 @@ impl Cluster {
             return;
         }
         let life = self.lives.replace(self.lives.get() + 1);
+        self.journal.write(Event::Process { what: format!("{life} starts") });
         let process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))).await;
         *self.process.borrow_mut() = Some(process);
     }
 
     /// Kills the process, if it runs. Containers go on.
     pub async fn crash(&self) {
+        self.end("was killed").await;
+    }
+
+    /// Kills it, and lets the keeper wait so long before it starts it again.
+    pub async fn crash_for(&self, down: Duration) {
+        self.down_until.set(clock::instant() + down);
+        self.crash().await;
+    }
+
+    async fn end(&self, why: &str) {
         let process = self.process.borrow_mut().take();
         self.network.serve(None);
         if let Some(process) = process {
             process.kill().await;
+            self.journal.write(Event::Process { what: format!("{} {why}", self.lives.get() - 1) });
         }
     }
 

@@ -10,7 +10,9 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::journal::Journal;
+use super::network::Side;
 use crate::runtime::store::{Engine, EngineError, Key, Record, Recovered, Revision};
+use crate::runtime::watch;
 
 /// How a disk behaves now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,9 +27,14 @@ pub struct Condition {
 
 /// A disk of one machine. Clones are the same disk.
 #[derive(Clone)]
-pub struct Disk(Arc<Mutex<Platter>>);
+pub struct Disk {
+    platter: Arc<Mutex<Platter>>,
+    /// How often a trap has sprung.
+    sprung: watch::Sender<u64>,
+}
 
 struct Platter {
+    trap: Option<(u32, Side)>,
     entries: BTreeMap<Key, (Revision, Bytes)>,
     revision: Revision,
     condition: Condition,
@@ -37,26 +44,67 @@ struct Platter {
 impl Disk {
     /// An empty one. What becomes durable on it is written into the journal.
     pub fn new(journal: Journal) -> Self {
-        Self(Arc::new(Mutex::new(Platter { entries: BTreeMap::new(), revision: Revision(0), condition: Condition::default(), journal })))
+        let (entries, condition) = (BTreeMap::new(), Condition::default());
+        let platter = Platter { trap: None, entries, revision: Revision(0), condition, journal };
+        Self { platter: Arc::new(Mutex::new(platter)), sprung: watch::Sender::new(0) }
     }
 
     pub fn set(&self, condition: Condition) {
-        self.0.lock().condition = condition;
+        self.platter.lock().condition = condition;
     }
 
     pub fn condition(&self) -> Condition {
-        self.0.lock().condition
+        self.platter.lock().condition
+    }
+
+    /// Lets the process be killed at the batch after `nth` others, before or after it is durable. It happens once.
+    pub fn set_trap(&self, nth: u32, side: Side) {
+        self.platter.lock().trap = Some((nth, side));
+    }
+
+    pub fn forget_trap(&self) {
+        self.platter.lock().trap = None;
+    }
+
+    /// Resolves when a trap springs: whoever keeps the process kills it then.
+    pub async fn sprung(&self) {
+        let mut sprung = self.sprung.subscribe();
+        sprung.borrow_and_update();
+        if sprung.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Does not return if the trap springs here.
+    async fn killed_at(&self, side: Side) {
+        let springs = {
+            let mut platter = self.platter.lock();
+            match &mut platter.trap {
+                Some((0, at)) if *at == side => platter.trap.take().is_some(),
+                // A batch counts once.
+                Some((nth, _)) if *nth > 0 && side == Side::After => {
+                    *nth -= 1;
+                    false
+                }
+                _ => false,
+            }
+        };
+        if springs {
+            let next = *self.sprung.borrow() + 1;
+            self.sprung.send_replace(next);
+            std::future::pending::<()>().await;
+        }
     }
 
     fn write(&self, head: Revision, records: Vec<Record>) -> Result<(), EngineError> {
-        let mut platter = self.0.lock();
+        let mut platter = self.platter.lock();
         if platter.condition.is_full {
             return Err(EngineError::Refused("no space left on device".into()));
         }
-        platter.journal.durable(head, &records);
-        for Record { key, value } in records {
+        platter.journal.durable(&records);
+        for Record { key, revision, value } in records {
             match value {
-                Some(value) => drop(platter.entries.insert(key, value)),
+                Some(value) => drop(platter.entries.insert(key, (revision, value))),
                 None => drop(platter.entries.remove(&key)),
             }
         }
@@ -72,19 +120,22 @@ impl Engine for Disk {
     fn append(&self, head: Revision, records: Vec<Record>) -> BoxFuture<'_, Result<(), EngineError>> {
         async move {
             let half = self.condition().latency / 2;
-            if half.is_zero() {
-                return self.write(head, records);
+            if !half.is_zero() {
+                tokio::time::sleep(half).await;
             }
-            tokio::time::sleep(half).await;
+            self.killed_at(Side::Before).await;
             self.write(head, records)?;
-            tokio::time::sleep(half).await;
+            self.killed_at(Side::After).await;
+            if !half.is_zero() {
+                tokio::time::sleep(half).await;
+            }
             Ok(())
         }
         .boxed()
     }
 
     fn recover(&self) -> Result<Recovered, EngineError> {
-        let platter = self.0.lock();
+        let platter = self.platter.lock();
         let entries = platter.entries.iter().map(|(key, (revision, bytes))| (key.clone(), *revision, bytes.clone())).collect();
         Ok(Recovered { revision: platter.revision, entries })
     }

@@ -1,9 +1,11 @@
 //! The simulated machines on which the nodes' containers run. They outlive the process that looks after them.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::Setup;
+use super::journal::{ContainerChange, Event, Journal};
 use crate::actors::kubelet::{Machine as Outside, Options};
 use crate::runtime::containers::simulated::Simulated;
 use crate::runtime::entropy::Entropy;
@@ -16,6 +18,8 @@ pub struct Machines(Arc<Vec<Machine>>);
 /// One machine, and the node that it is.
 pub struct Machine {
     pub name: String,
+    /// The failure domain that it stands in.
+    pub zone: String,
     /// To be meddled with.
     pub runtime: Simulated,
     outside: Outside,
@@ -23,22 +27,39 @@ pub struct Machine {
     pods: Cidr,
 }
 
+/// Writes down what happens to a machine's containers.
+fn watch(name: &str, runtime: &Simulated, journal: Journal) {
+    let node: Arc<str> = name.into();
+    runtime.on_happening(move |happening| {
+        let what = happening.exit.map_or(ContainerChange::Started, ContainerChange::Ended);
+        let (pod_uid, name, id) = (happening.owner.into(), happening.name.into(), happening.id.0.clone());
+        journal.write(Event::Container { node: node.clone(), pod_uid, name, id, what });
+    });
+}
+
 impl Machines {
     /// # Panics
     /// There are more nodes than the range of pods has room for.
-    pub fn new(setup: &Setup, entropy: &Entropy) -> Self {
+    pub fn new(setup: &Setup, entropy: &Entropy, journal: &Journal) -> Self {
         let machine = |index: u32| {
             let name = format!("node-{index}");
             let pods = setup.pod_range.share(index, setup.nodes).expect("the range of pods has room for every node");
             let (outside, runtime) = Outside::simulated(setup.containers.clone(), pods, entropy.split(&name));
             let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
-            Machine { name, runtime, outside, address, pods }
+            watch(&name, &runtime, journal.clone());
+            let zone = format!("zone-{}", index % setup.zones.max(1));
+            Machine { name, runtime, outside, address, pods, zone }
         };
         Self(Arc::new((0..setup.nodes).map(machine).collect()))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Machine> {
         self.0.iter()
+    }
+
+    /// The machine of that name.
+    pub fn named(&self, name: &str) -> Option<&Machine> {
+        self.iter().find(|machine| machine.name == name)
     }
 
     pub fn len(&self) -> usize {
@@ -69,6 +90,7 @@ impl Machine {
     }
 
     pub(super) fn options(&self) -> Options {
-        Options { pod_range: Some(self.pods), ..Options::new(self.name.clone(), self.address) }
+        let labels = BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), self.zone.clone())]);
+        Options { pod_range: Some(self.pods), labels, ..Options::new(self.name.clone(), self.address) }
     }
 }

@@ -9,10 +9,12 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet};
 
 use super::disk::Disk;
-use super::machines::Machines;
+use super::journal::{Event, Journal};
+use super::machines::{Machine, Machines};
 use super::network::Network;
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
+use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, PodRouter};
 use crate::actors::proxy::{self, Proxy};
 use crate::api::bootstrap::bootstrap;
@@ -22,7 +24,7 @@ use crate::api::tokens::Tokens;
 use crate::api::verbs::{Api, Settings};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::store::{Bounds, LocalStore};
-use crate::runtime::supervision::{Strategy, Supervisor, SupervisorSpec};
+use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
 
 /// Where the API would listen if there were sockets.
 const API_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 6443);
@@ -34,6 +36,8 @@ pub struct Ground {
     pub network: Network,
     pub machines: Machines,
     pub tokens: Arc<Tokens>,
+    pub journal: Journal,
+    pub own_informers: bool,
 }
 
 /// What others see of a running process.
@@ -42,6 +46,20 @@ pub struct Faces {
     pub root: Supervisor,
     pub proxy: Proxy,
     pub store: Arc<LocalStore<Object>>,
+}
+
+impl Faces {
+    /// Resolves when the process has to end by itself, with the reason: its tree gave up, or its store is in doubt.
+    pub async fn over(&self) -> String {
+        tokio::select! {
+            biased;
+            ended = self.root.ended() => match ended {
+                Ended::Stopped => "stopped".to_owned(),
+                Ended::GaveUp(why) => format!("gave up: {why}"),
+            },
+            why = self.store.in_doubt() => format!("ended, its store in doubt: {why}"),
+        }
+    }
 }
 
 /// A running process.
@@ -79,7 +97,12 @@ impl Process {
 }
 
 async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
-    let spec = SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).single_threaded();
+    let journal = ground.journal.clone();
+    let panicked = move |actor: &str, panic: &LastPanic| {
+        let (actor, message, location) = (actor.to_owned(), panic.message.clone(), panic.location.clone());
+        journal.write(Event::Panicked { actor, message, location });
+    };
+    let spec = SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).single_threaded().on_panic(panicked);
     let root = Supervisor::root(spec);
     let supervisor = root.supervisor("store", Strategy::OneForOne);
     let store = LocalStore::start(&supervisor, Arc::new(ground.disk.clone()), Bounds::default());
@@ -91,12 +114,24 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
     let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
-    let pods = PodRouter::start(&root, control_plane.informers.typed::<Pod>());
+    let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
     for machine in ground.machines.iter() {
         let client: ClientRef = (clients.of)(&machine.user());
-        kubelet::start(&root, client, &control_plane.informers, &pods, machine.outside(), entropy, machine.options());
+        let (informers, pods) = match ground.own_informers {
+            true => views(&root, machine, client.clone(), entropy),
+            false => shared.clone(),
+        };
+        kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
     let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
     Faces { root, proxy, store }
+}
+
+/// What a node sees that has joined over the network.
+fn views(root: &Supervisor, machine: &Machine, client: ClientRef, entropy: &Entropy) -> (Informers, PodRouter) {
+    let supervisor = root.supervisor(&format!("informers {}", machine.name), Strategy::OneForOne);
+    let informers = Informers::new(supervisor, client, &entropy.split(&machine.name));
+    let pods = PodRouter::start(root, informers.typed::<Pod>());
+    (informers, pods)
 }

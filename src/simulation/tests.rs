@@ -9,7 +9,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::{Cluster, Condition, Setup, Weather, run};
+use super::{Cluster, Condition, Disturbance, Effect, Event, Setup, run};
 use crate::api::client::{DeleteOptions, ListOptions, Patch, WriteOptions};
 use crate::api::kinds::Registry;
 use crate::api::status::Status;
@@ -149,8 +149,7 @@ fn day(seed: u64) -> super::Journal {
 fn twice(seed: u64, day: fn(u64) -> super::Journal) -> super::Journal {
     let (first, second) = (day(seed), day(seed));
     if let Some((at, one, other)) = first.difference(&second) {
-        let show = |line: Option<super::Line>| line.map_or_else(|| "nothing".to_owned(), |line| line.to_string());
-        panic!("seed {seed}: the runs differ first in line {at}:\n{}\n{}", show(one), show(other));
+        panic!("seed {seed}: the runs differ first in event {at}:\n{one}\n{other}");
     }
     first
 }
@@ -160,7 +159,7 @@ fn the_whole_cast_on_a_hundred_nodes_does_the_same_again_from_its_seed() {
     let mut digests = BTreeMap::new();
     for seed in 0..20 {
         let first = twice(seed, day);
-        assert!(first.len() > 1000, "seed {seed}: only {} lines", first.len());
+        assert!(first.count() > 1000, "seed {seed}: only {} events", first.count());
         digests.insert(first.digest(), seed);
     }
     assert_eq!(digests.len(), 20, "every seed is another day");
@@ -239,13 +238,16 @@ fn an_hour_of_peace_writes_nothing_but_heartbeats() {
         cluster.deploy("web", 10).await;
         cluster.comes_right("web", 10).await;
         cluster.pass(seconds(120)).await;
-        let before = cluster.journal.len();
+        let before = cluster.journal.count();
         cluster.pass(seconds(3600)).await;
-        let lines = cluster.journal.lines().split_off(before);
-        let noise: Vec<String> = lines
+        let entries = cluster.journal.entries().split_off(before as usize);
+        let noise: Vec<String> = entries
             .iter()
-            .filter(|line| !["leases", "minions"].iter().any(|kind| line.key.collection.contains(kind)))
-            .map(|line| line.to_string())
+            .filter(|entry| match &entry.event {
+                Event::Commit { key, .. } => !["leases", "minions"].contains(&&*key.collection),
+                _ => false,
+            })
+            .map(|entry| entry.to_string())
             .collect();
         assert_eq!(noise, Vec::<String>::new());
     };
@@ -260,10 +262,17 @@ fn stormy_day(seed: u64) -> super::Journal {
         cluster.comes_right("web", 12).await;
         let half = Condition { latency: Duration::from_millis(4), ..Condition::default() };
         cluster.disk.set(half);
-        cluster.network.change(|weather| {
-            (weather.latency, weather.lost_answers, weather.lost_requests) = (Duration::from_millis(20), 0.02, 0.02);
-            (weather.conflicts, weather.broken_watches, weather.lost_places) = (0.05, 0.02, 0.3);
-        });
+        let storm = [
+            Effect::Slow(Duration::from_millis(20)),
+            Effect::LostAnswers(0.02),
+            Effect::LostRequests(0.02),
+            Effect::Conflicts(0.05),
+            Effect::BrokenWatches(0.02),
+            Effect::LostPlaces(0.006),
+        ];
+        for effect in storm {
+            cluster.network.disturb(Disturbance { user: String::new(), effect });
+        }
         for _ in 0..4 {
             cluster.pass(Duration::from_millis(chance.rng().random_range(0..4000))).await;
             // The answer may be lost, and is not waited for: the process is killed while it acts on the wish.
@@ -273,7 +282,7 @@ fn stormy_day(seed: u64) -> super::Journal {
             cluster.pass(Duration::from_millis(chance.rng().random_range(0..9000))).await;
             cluster.start().await;
         }
-        cluster.network.change(|weather| *weather = Weather::default());
+        cluster.network.calm_all();
         while cluster.scale("web", 12).await.is_err() {
             cluster.pass(seconds(1)).await;
         }

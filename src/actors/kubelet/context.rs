@@ -64,7 +64,8 @@ impl Machine {
     /// A machine that runs nothing: simulated all through. With it comes its runtime, to be meddled with.
     pub fn simulated(profile: Profile, pods: Cidr, entropy: Entropy) -> (Self, Simulated) {
         let runtime = Simulated::new(profile, pods, entropy);
-        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial) }, runtime)
+        let dial = Arc::new(SimulatedDial(runtime.clone()));
+        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial }, runtime)
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::runtime::containers::Duplex;
+use crate::runtime::containers::simulated::Simulated;
 
 /// Opens connections.
 #[async_trait]
@@ -25,12 +26,16 @@ impl Dial for Tcp {
     }
 }
 
-/// To pods that only exist in simulated time: every port is open, and answers a request with `200 OK`.
-pub struct SimulatedDial;
+/// To pods that only exist in simulated time: every port of one whose containers do their work is open, and answers a request with
+/// `200 OK`.
+pub struct SimulatedDial(pub Simulated);
 
 #[async_trait]
 impl Dial for SimulatedDial {
-    async fn connect(&self, _: SocketAddr) -> io::Result<Box<dyn Duplex>> {
+    async fn connect(&self, address: SocketAddr) -> io::Result<Box<dyn Duplex>> {
+        if !self.0.answers(address.ip()) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let (near, mut far) = tokio::io::duplex(1 << 16);
         tokio::spawn(async move {
             // Whoever only wanted to connect has gone by now: then nobody hears the answer.

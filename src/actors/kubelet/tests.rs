@@ -50,7 +50,7 @@ impl Scene {
     fn start_node(&self, entropy: &Entropy) -> KubeletHandle {
         let informers = Informers::new(self.supervisor.supervisor("informers", Strategy::OneForOne), self.client.clone(), entropy);
         let pods = PodRouter::start(&self.supervisor, informers.typed::<Pod>());
-        let machine = Machine { runtime: Arc::new(self.runtime.clone()), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial) };
+        let machine = Machine { runtime: Arc::new(self.runtime.clone()), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial(self.runtime.clone())) };
         let mut options = Options::new("n1", "192.0.2.1".parse().unwrap());
         options.pod_range = Some("10.244.0.0/24".parse().unwrap());
         start(&self.supervisor, self.client.clone(), &informers, &pods, machine, entropy, options)

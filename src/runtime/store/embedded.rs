@@ -83,7 +83,7 @@ impl Embedded {
         let database = guard.as_ref().ok_or_else(|| EngineError::InDoubt("the store's file could not be opened again".into()))?;
         let Err(error) = transact(database, head, records) else { return Ok(()) };
         // redb takes nothing more after a failure until the file is opened anew; what is then there tells the batch's fate.
-        let before = records.iter().filter_map(|record| record.value.as_ref()).map(|(revision, _)| *revision).min();
+        let before = records.iter().map(|record| record.revision).min();
         drop(guard.take());
         let database = open(&self.file).map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
         let durable = revision(&database).map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
@@ -99,10 +99,10 @@ fn transact(database: &Database, head: Revision, records: &[Record]) -> Result<(
     let transaction = database.begin_write()?;
     {
         let mut objects = transaction.open_table(OBJECTS)?;
-        for Record { key, value } in records {
+        for Record { key, revision, value } in records {
             let key = encode_key(key);
             match value {
-                Some((revision, bytes)) => objects.insert(key.as_slice(), seal(*revision, bytes).as_slice())?,
+                Some(bytes) => objects.insert(key.as_slice(), seal(*revision, bytes).as_slice())?,
                 None => objects.remove(key.as_slice())?,
             };
         }

@@ -7,11 +7,13 @@ use futures::future::BoxFuture;
 
 use super::{Key, Revision};
 
-/// One key of a batch, as it shall stand: a value with the revision it was written at, or nothing.
+/// One key of a batch, as it shall stand from a revision on.
 #[derive(Clone, Debug)]
 pub struct Record {
     pub key: Key,
-    pub value: Option<(Revision, Bytes)>,
+    pub revision: Revision,
+    /// `None` is a deletion.
+    pub value: Option<Bytes>,
 }
 
 /// Everything that an engine holds.

@@ -196,7 +196,7 @@ impl<T: Stored> Staged<T> {
 
     fn put(&mut self, key: Key, value: T, revision: Revision) -> T {
         let previous = self.snapshot.entries.insert(key.clone(), value.clone());
-        self.records.push(Record { key: key.clone(), value: Some((revision, value.bytes().clone())) });
+        self.records.push(Record { key: key.clone(), revision, value: Some(value.bytes().clone()) });
         self.events.push(Event { revision, key, change: Change::Put { value: value.clone(), previous } });
         value
     }
@@ -204,7 +204,7 @@ impl<T: Stored> Staged<T> {
     fn delete(&mut self, key: Key, revision: Revision) -> Option<T> {
         let previous = self.snapshot.entries.remove(&key)?;
         let value = previous.at(revision);
-        self.records.push(Record { key: key.clone(), value: None });
+        self.records.push(Record { key: key.clone(), revision, value: None });
         self.events.push(Event { revision, key, change: Change::Delete { value: value.clone(), previous } });
         Some(value)
     }

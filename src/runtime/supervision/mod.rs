@@ -30,3 +30,6 @@ pub use context::Ctx;
 pub use spec::{ChildSpec, Restart, Strategy, SupervisorSpec};
 pub use supervisor::{Ended, Supervisor};
 pub use tree::{LastPanic, State, Tree};
+
+/// What an actor says that dies by [`Supervisor::inject_panic`].
+pub const INJECTED: &str = "injected fault";

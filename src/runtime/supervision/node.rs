@@ -38,7 +38,11 @@ pub(super) struct Node {
     signals: AtomicU8,
     waker: AtomicWaker,
     children: Mutex<Children>,
+    witness: Option<Witness>,
 }
+
+/// Is told of every panic in a tree: the actor's path, and the panic.
+pub(super) type Witness = Arc<dyn Fn(&str, &LastPanic) + Send + Sync>;
 
 /// Those below, by the order of their start.
 #[derive(Default)]
@@ -61,16 +65,16 @@ impl Children {
 }
 
 impl Node {
-    pub fn root(kind: &'static str) -> Arc<Self> {
-        Self::new("root".into(), String::from("/"), kind)
+    pub fn root(kind: &'static str, witness: Option<Witness>) -> Arc<Self> {
+        Self::new("root".into(), String::from("/"), kind, witness)
     }
 
     pub fn below(&self, name: &str, kind: &'static str) -> Arc<Self> {
         let path = format!("{}/{name}", self.path.trim_end_matches('/'));
-        Self::new(name.into(), path, kind)
+        Self::new(name.into(), path, kind, self.witness.clone())
     }
 
-    fn new(name: Arc<str>, path: String, kind: &'static str) -> Arc<Self> {
+    fn new(name: Arc<str>, path: String, kind: &'static str, witness: Option<Witness>) -> Arc<Self> {
         Arc::new(Self {
             name,
             path,
@@ -84,6 +88,7 @@ impl Node {
             signals: AtomicU8::new(0),
             waker: AtomicWaker::new(),
             children: Mutex::new(Children::default()),
+            witness,
         })
     }
 
@@ -118,7 +123,11 @@ impl Node {
         let backtrace = backtrace.as_ref().map(tracing::field::display);
         tracing::error!(actor = self.path, during, location, backtrace, "panicked: {message}");
         let (message, location) = (message.clone(), location.clone());
-        *self.last_panic.lock() = Some(LastPanic { time: clock::now().to_string(), during: during.into(), message, location });
+        let panic = LastPanic { time: clock::now().to_string(), during: during.into(), message, location };
+        if let Some(witness) = &self.witness {
+            witness(&self.path, &panic);
+        }
+        *self.last_panic.lock() = Some(panic);
     }
 
     pub fn last_panic(&self) -> Option<LastPanic> {

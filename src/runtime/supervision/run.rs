@@ -15,6 +15,7 @@ use actix::{
 use futures::Stream;
 
 use super::{
+    INJECTED,
     child::{Body, End, Report},
     context::{Ctx, Item},
     node::{FAULT, KILL, Node, STOP},
@@ -229,7 +230,7 @@ impl<A: Actor<Context = Ctx<A>>> Run<A> {
         let signals = seat.node.take_signals();
         if signals & FAULT != 0 {
             self.life.iter_mut().for_each(|life| life.ctx.doing = "poll");
-            panic!("injected fault");
+            panic!("{INJECTED}");
         }
         if signals & KILL != 0 || (signals & STOP != 0 && self.life.is_none()) {
             return Poll::Ready(());

@@ -1,9 +1,12 @@
 //! How children and supervisors are to be treated.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::ArbiterHandle;
 
+use super::node::Witness;
+use super::tree::LastPanic;
 use crate::runtime::entropy::Entropy;
 
 /// Which children are restarted when one of them ends (OTP's terms).
@@ -104,6 +107,7 @@ pub struct SupervisorSpec {
     pub(super) home: Home,
     pub(super) entropy: Option<Entropy>,
     pub(super) single_threaded: bool,
+    pub(super) witness: Option<Witness>,
 }
 
 impl From<Strategy> for SupervisorSpec {
@@ -116,6 +120,7 @@ impl From<Strategy> for SupervisorSpec {
             home: Home::Supervisors,
             entropy: None,
             single_threaded: false,
+            witness: None,
         }
     }
 }
@@ -147,6 +152,12 @@ impl SupervisorSpec {
     /// Of a root: the stream from which the backoffs' jitter comes. Without it the operating system is asked.
     pub fn entropy(mut self, entropy: Entropy) -> Self {
         self.entropy = Some(entropy);
+        self
+    }
+
+    /// Of a root: is told of every panic below it, with the actor's path, at the moment it is contained.
+    pub fn on_panic(mut self, witness: impl Fn(&str, &LastPanic) + Send + Sync + 'static) -> Self {
+        self.witness = Some(Arc::new(witness));
         self
     }
 

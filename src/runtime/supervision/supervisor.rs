@@ -49,7 +49,7 @@ impl Supervisor {
         let mut spec = spec.into();
         let entropy = spec.entropy.take().unwrap_or_else(Entropy::from_system);
         let single_threaded = spec.single_threaded;
-        let node = Node::root(kind(spec.strategy));
+        let node = Node::root(kind(spec.strategy), spec.witness.take());
         let (commands, orders) = unbounded_channel();
         let (end, ended) = watch::channel(None);
         let mut team = Team::new(node.clone(), spec, entropy.split("backoff"), orders);

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    INJECTED,
     child::{Body, Child, End, Ending, Report, discard},
     node::{FAULT, KILL, Node, STOP},
     spec::{Home, Restart, Strategy, SupervisorSpec},
@@ -97,7 +98,7 @@ impl Team {
             match self.next().await {
                 Event::Signals(signals) if signals & FAULT != 0 => {
                     self.halt_from(0).await;
-                    return End::Failed(String::from("injected fault"));
+                    return End::Failed(String::from(INJECTED));
                 }
                 Event::Signals(_) => {
                     self.node.set_state(State::Stopping);

@@ -9,7 +9,8 @@ mod streams;
 mod world;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -69,13 +70,26 @@ struct Inner {
     profile: Profile,
     hub: EventHub,
     world: Mutex<World>,
+    witness: OnceLock<Witness>,
 }
+
+/// A container that has started, or ended with a code.
+pub struct Happening<'a> {
+    pub id: &'a ContainerId,
+    /// Its pod's UID.
+    pub owner: &'a str,
+    pub name: &'a str,
+    /// `None` for a start.
+    pub exit: Option<i32>,
+}
+
+type Witness = Box<dyn Fn(Happening<'_>) + Send + Sync>;
 
 impl Simulated {
     /// A node with nothing on it, whose sandboxes take addresses from `range`.
     pub fn new(profile: Profile, range: Cidr, entropy: Entropy) -> Self {
         let world = Mutex::new(World::new(AddressPool::new(range), entropy));
-        Self { inner: Arc::new(Inner { profile, hub: EventHub::new(), world }) }
+        Self { inner: Arc::new(Inner { profile, hub: EventHub::new(), world, witness: OnceLock::new() }) }
     }
 
     /// From now on every verb answers [`Error::Unavailable`] with this reason; what runs runs on. `None` ends it.
@@ -85,6 +99,27 @@ impl Simulated {
         if ended {
             self.inner.hub.publish(RuntimeEvent::Relist);
         }
+    }
+
+    /// From now on every start and end of a container is told to this, at the moment it happens. It must not call back. The first one
+    /// that is given stays.
+    pub fn on_happening(&self, witness: impl Fn(Happening<'_>) + Send + Sync + 'static) {
+        let _ = self.inner.witness.set(Box::new(witness));
+    }
+
+    /// From now on no image can be pulled, for this reason. `None` ends it.
+    pub fn set_registry_outage(&self, reason: Option<String>) {
+        self.inner.world.lock().registry_outage = reason;
+    }
+
+    /// A container runs on and does nothing: what connects to its pod or runs in it fails, until it is started anew.
+    pub fn wedge(&self, id: &ContainerId) {
+        self.inner.world.lock().wedged.insert(id.clone());
+    }
+
+    /// Whether whoever connects to that address of a pod on this node finds somebody.
+    pub fn answers(&self, ip: IpAddr) -> bool {
+        self.inner.world.lock().answers(ip)
     }
 
     /// Ends a container as something from outside would.
@@ -131,11 +166,18 @@ impl Inner {
         self.hub.publish(RuntimeEvent::Sandbox { id: id.clone(), owner, change });
     }
 
+    fn tell(&self, happening: Happening<'_>) {
+        if let Some(witness) = self.witness.get() {
+            witness(happening);
+        }
+    }
+
     fn end(&self, id: &ContainerId, ending: Ending) {
         let mut world = self.world.lock();
         let Ok(container) = world.container_mut(id) else { return };
         if container.end(ending) {
             let owner = container.owner.clone();
+            self.tell(Happening { id, owner: &owner, name: &container.spec.name, exit: Some(ending.code) });
             self.publish(id, owner, RuntimeChange::Exited);
         }
     }
@@ -187,6 +229,7 @@ impl Inner {
             container.timer = Some(AbortOnDropHandle::new(timer));
         }
         let owner = container.owner.clone();
+        self.tell(Happening { id, owner: &owner, name: &container.spec.name, exit: None });
         self.publish(id, owner, RuntimeChange::Started);
         Ok(())
     }
@@ -319,6 +362,9 @@ impl ContainerRuntime for Simulated {
         let world = self.world()?;
         let container = world.container(id)?;
         container.check_running()?;
+        if world.wedged.contains(id) {
+            return Err(Error::Failed("nothing in the container answers".to_owned()));
+        }
         Ok(streams::exec(container, options))
     }
 
@@ -357,6 +403,9 @@ impl ContainerRuntime for Simulated {
         self.check_outage()?;
         let image = registry_image(canonical(reference)?);
         self.spend(self.inner.profile.pull).await;
+        if let Some(reason) = self.world()?.registry_outage.clone() {
+            return Err(Error::PullFailed { image: reference.to_owned(), reason });
+        }
         if let Some(reason) = self.inner.profile.bad_images.get(reference) {
             return Err(Error::PullFailed { image: reference.to_owned(), reason: reason.clone() });
         }

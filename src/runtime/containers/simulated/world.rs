@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,7 +23,11 @@ pub(super) struct World {
     pub entropy: Entropy,
     /// Why the runtime does not answer, if it does not.
     pub outage: Option<String>,
+    /// Why images cannot be pulled, if they cannot.
+    pub registry_outage: Option<String>,
     pub images: BTreeMap<String, Image>,
+    /// Containers that run and do nothing.
+    pub wedged: BTreeSet<ContainerId>,
     made: u64,
     /// Ids begin with their number, so these are in order of age.
     sandboxes: BTreeMap<SandboxId, Sandbox>,
@@ -70,7 +74,8 @@ pub(super) struct Ending {
 impl World {
     pub fn new(addresses: AddressPool, entropy: Entropy) -> Self {
         let (images, sandboxes, containers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { addresses, entropy, outage: None, images, made: 0, sandboxes, containers }
+        let wedged = BTreeSet::new();
+        Self { addresses, entropy, outage: None, registry_outage: None, images, wedged, made: 0, sandboxes, containers }
     }
 
     /// What has an address of the old range keeps it.
@@ -160,7 +165,15 @@ impl World {
         self.containers.get_mut(id).ok_or_else(|| Error::no_container(id))
     }
 
+    /// Whether whoever connects to that address of a pod here finds somebody; addresses of nobody here are not judged.
+    pub fn answers(&self, ip: IpAddr) -> bool {
+        let Some((sandbox, _)) = self.sandboxes.iter().find(|(_, sandbox)| sandbox.ip == Some(ip)) else { return true };
+        let mut inside = self.containers.iter().filter(|(_, container)| container.sandbox == *sandbox && container.is_running());
+        inside.all(|(id, _)| !self.wedged.contains(id))
+    }
+
     pub fn remove_container(&mut self, id: &ContainerId) -> Option<String> {
+        self.wedged.remove(id);
         self.containers.remove(id).map(|container| container.owner)
     }
 

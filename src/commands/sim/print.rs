@@ -1,0 +1,87 @@
+//! What a run says of itself.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Output;
+use crate::simulation::{Journal, RunOutcome, Violation};
+
+/// Of the events that touched an object, so many are shown.
+const EVENTS: usize = 20;
+
+/// Prints a run, and, if an invariant was broken, what led to it. `again` is the command that replays it.
+pub fn outcome(output: Output, outcome: &RunOutcome, wall: Duration, failure: Option<(&Journal, &str)>) {
+    if output == Output::Json {
+        let mut value = json!(outcome);
+        value["wallSeconds"] = json!(wall.as_secs_f64());
+        if let (Some((journal, again)), Some(violation)) = (failure, &outcome.violation) {
+            value["lastEvents"] = json!(touching(journal, violation));
+            value["replay"] = json!(again);
+        }
+        println!("{value}");
+        return;
+    }
+    text(outcome, wall);
+    if let (Some((journal, again)), Some(violation)) = (failure, &outcome.violation) {
+        println!("\nbroken: {}", violation.invariant);
+        println!("  {}", violation.what);
+        if let Some(object) = &violation.object {
+            println!("  of {object}");
+        }
+        println!("  at {}, event {} ({})", violation.time, violation.event, violation.source);
+        println!("\nthe last events that touched it:");
+        touching(journal, violation).iter().for_each(|line| println!("  {line}"));
+        println!("\nagain: {again}");
+    }
+}
+
+fn text(outcome: &RunOutcome, wall: Duration) {
+    let statistics = &outcome.statistics;
+    let rate = statistics.events as f64 / wall.as_secs_f64();
+    println!("{} seed {}: {}", outcome.scenario, outcome.seed, if outcome.violation.is_none() { "clean" } else { "BROKEN" });
+    println!(
+        "  time        {:.1} s simulated in {:.2} s ({:.0} times as fast)",
+        outcome.virtual_seconds,
+        wall.as_secs_f64(),
+        outcome.virtual_seconds / wall.as_secs_f64()
+    );
+    println!(
+        "  events      {} ({rate:.0}/s): {} commits, {} requests, {} watch events",
+        statistics.events, statistics.commits, statistics.requests, statistics.deliveries
+    );
+    let list = |counts: Vec<String>| if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+    println!("  deeds       {}", list(statistics.deeds.iter().map(|(name, count)| format!("{name} {count}")).collect()));
+    println!("  checks      {}", list(outcome.checks.iter().map(|(name, count)| format!("{name} {count}")).collect()));
+    println!("  pods        {}", list(statistics.pods.iter().map(|(phase, count)| format!("{phase} {count}")).collect()));
+    let latency = |name: &str, of: &crate::simulation::Latencies| format!("{name} {:.3} s, p99 {:.3} s (of {})", of.p50, of.p99, of.count);
+    println!("  latencies   {}; {}", latency("bound after p50", &statistics.scheduling), latency("running after p50", &statistics.starting));
+    println!(
+        "  restarts    containers {}, actors {}, process {}",
+        statistics.container_restarts,
+        statistics.panics,
+        statistics.process_starts.saturating_sub(1)
+    );
+    println!("  digest      {}", outcome.digest);
+}
+
+/// The last events up to a violation that name its object; all events if it is about none.
+fn touching(journal: &Journal, violation: &Violation) -> Vec<String> {
+    let entries = journal.entries();
+    let upto = entries.len().min(violation.event as usize + 1);
+    let object = violation.object.clone().unwrap_or_default();
+    let path = object.split_once('/').map_or(&*object, |(_, path)| path);
+    let lines = entries[..upto].iter().rev().map(ToString::to_string).filter(|line| line.contains(path)).take(EVENTS);
+    let mut lines: Vec<String> = lines.map(|line| shorten(&line)).collect();
+    lines.reverse();
+    lines
+}
+
+/// An object's bytes are long: enough of them to recognise it.
+fn shorten(line: &str) -> String {
+    const LONGEST: usize = 240;
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
+}

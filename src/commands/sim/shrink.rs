@@ -1,0 +1,36 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::replay::FailureFile;
+use crate::commands::Failure;
+use crate::simulation::shrink;
+
+#[derive(Args, Debug)]
+pub struct Shrink {
+    /// A file that `run` has written
+    failure: PathBuf,
+}
+
+impl Shrink {
+    pub fn run(self) -> Result<(), Failure> {
+        let failure = FailureFile::read(&self.failure)?;
+        let mut attempts = 0;
+        let mut tried = |deeds: usize, fails: bool| {
+            attempts += 1;
+            eprintln!("{attempts}: {deeds} deeds: {}", if fails { "still fails" } else { "is clean" });
+        };
+        let Some((script, violation, digest)) = shrink(&failure.script, &mut tried)? else {
+            return Err(format!("{}: it breaks nothing any more", self.failure.display()).into());
+        };
+        let path = self.failure.with_extension("min.json");
+        println!("{} of {} deeds are left, {} nodes, {} pods:", script.steps.len(), failure.script.steps.len(), script.scenario.nodes.count, script.scenario.pods);
+        for step in &script.steps {
+            println!("  {} {}", step.at, serde_json::to_string(&step.deed)?);
+        }
+        println!("broken: {}: {}", violation.invariant, violation.what);
+        FailureFile::new(script, violation, digest).write(&path)?;
+        println!("again: kabuki sim replay {}", path.display());
+        Ok(())
+    }
+}

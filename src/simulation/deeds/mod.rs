@@ -1,0 +1,258 @@
+//! What is done to a cluster in a run: the doings of its users, and faults. Each is data, so that a run can be replayed and made smaller.
+
+mod catalogue;
+mod draw;
+mod span;
+mod strike;
+mod users;
+
+pub use catalogue::{Entry as CatalogueEntry, catalogue};
+pub(super) use draw::draw;
+pub use span::Span;
+pub(super) use strike::Undo;
+pub use users::Load;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::network::Side;
+
+/// Something done at a time, counted from the moment at which the cluster has its load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub at: Span,
+    #[serde(rename = "do")]
+    pub deed: Deed,
+}
+
+/// What can be done. Nodes are named by their number, from 0; one that is not there counts modulo how many there are, and so does `pick`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Deed {
+    /// A user creates or changes objects
+    Apply { objects: Vec<Value> },
+    /// A user sets the replicas of a replication controller of the load
+    Scale { pick: u32, replicas: u32 },
+    /// A user deletes a pod
+    DeletePod { pick: u32 },
+    /// A user deletes a service of the load and creates it again
+    RecreateService { pick: u32 },
+    /// A user deletes a replication controller of the load with its pods, and creates it again
+    RecreateController { pick: u32 },
+    /// A user cordons a node and evicts its pods
+    Drain { node: u32 },
+    /// A user lets pods be scheduled to a node again
+    Uncordon { node: u32 },
+    /// Many pods at once
+    Herd { pods: u32 },
+
+    /// The whole process is killed, and started again after so long
+    Crash { down: Span },
+    /// The process is killed just before or after a request of one of its actors has its effect
+    CrashAtRequest {
+        /// Of which user; any of the system's if empty
+        #[serde(default)]
+        user: String,
+        /// Any that writes if empty
+        #[serde(default)]
+        verb: String,
+        /// The collection in the store; any if empty
+        #[serde(default)]
+        collection: String,
+        #[serde(default)]
+        subresource: Option<String>,
+        /// How many such requests come before it
+        nth: u32,
+        side: Side,
+    },
+    /// The process is killed just before or after a batch is durable
+    CrashAtWrite { nth: u32, side: Side },
+    /// An actor panics
+    Panic { pick: u32 },
+    /// All actors of a node are started again
+    RestartNode { node: u32 },
+    /// An actor of the control plane sees nothing new for so long
+    Stale {
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Requests take up to so long
+    SlowApi {
+        most: Span,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Requests do not arrive
+    LoseRequests {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Requests have their effect, and the answer does not come back
+    LoseAnswers {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Updates are told of conflicts that are none
+    ConflictStorm {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Watches end
+    DropWatches {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Watches end, and their place is lost (410)
+    ForgetPlaces {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// The controllers are cut off from the API
+    IsolateControllers {
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// The scheduler is cut off from the API
+    IsolateScheduler {
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// A node is cut off from the API, and its containers run on
+    SilenceNode {
+        node: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// What a node sends arrives, and nothing comes back to it
+    DeafenNode {
+        node: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// A node is without power: it is cut off, and its containers end
+    LoseNode {
+        node: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// All nodes of a zone are without power
+    LoseZone {
+        zone: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// A node's machine goes down and comes up at once
+    Reboot { node: u32 },
+    /// The container engine of a node does not answer
+    EngineOutage {
+        node: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// No image can be pulled
+    RegistryOutage {
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// Some of a node's containers are killed
+    KillContainers { node: u32, share: f64 },
+    /// Some of a node's containers are killed for their memory
+    OomKill { node: u32, share: f64 },
+    /// Some of a node's containers run on and do nothing
+    WedgeContainers { node: u32, share: f64 },
+    /// The wall clock jumps
+    ClockJump {
+        /// Seconds; backwards if negative
+        seconds: i64,
+    },
+    /// The disk takes up to so long for a batch
+    SlowDisk {
+        most: Span,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// The disk is full
+    FullDisk {
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// An fsync fails: nobody can tell whether its batch is durable
+    FailFsync {},
+}
+
+impl Deed {
+    /// Its name, as it stands in a scenario.
+    pub fn name(&self) -> String {
+        let tagged = serde_json::to_value(self).unwrap_or_default();
+        tagged.as_object().and_then(|fields| fields.keys().next().cloned()).unwrap_or_default()
+    }
+
+    /// How long it lasts; zero for what happens at once.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Stale { span }
+            | Self::SlowApi { span, .. }
+            | Self::LoseRequests { span, .. }
+            | Self::LoseAnswers { span, .. }
+            | Self::ConflictStorm { span, .. }
+            | Self::DropWatches { span, .. }
+            | Self::ForgetPlaces { span, .. }
+            | Self::IsolateControllers { span }
+            | Self::IsolateScheduler { span }
+            | Self::SilenceNode { span, .. }
+            | Self::DeafenNode { span, .. }
+            | Self::LoseNode { span, .. }
+            | Self::LoseZone { span, .. }
+            | Self::EngineOutage { span, .. }
+            | Self::RegistryOutage { span }
+            | Self::SlowDisk { span, .. }
+            | Self::FullDisk { span } => *span,
+            Self::Crash { down } => *down,
+            _ => Span::default(),
+        }
+    }
+
+    /// Whether it can be done.
+    ///
+    /// # Errors
+    /// What of it cannot.
+    pub fn check(&self) -> Result<(), String> {
+        let rate = match self {
+            Self::LoseRequests { rate, .. }
+            | Self::LoseAnswers { rate, .. }
+            | Self::ConflictStorm { rate, .. }
+            | Self::DropWatches { rate, .. }
+            | Self::ForgetPlaces { rate, .. } => Some(("rate", *rate)),
+            Self::KillContainers { share, .. } | Self::OomKill { share, .. } | Self::WedgeContainers { share, .. } => Some(("share", *share)),
+            _ => None,
+        };
+        match rate {
+            Some((name, value)) if !(0.0..=1.0).contains(&value) => {
+                Err(format!("{}: {name} is {value}: it has to be between 0 and 1", self.name()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Done by a user, over the API.
+    pub fn is_users(&self) -> bool {
+        matches!(
+            self,
+            Self::Apply { .. }
+                | Self::Scale { .. }
+                | Self::DeletePod { .. }
+                | Self::RecreateService { .. }
+                | Self::RecreateController { .. }
+                | Self::Drain { .. }
+                | Self::Uncordon { .. }
+                | Self::Herd { .. }
+        )
+    }
+}

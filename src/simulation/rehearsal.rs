@@ -1,0 +1,270 @@
+//! Runs a script: founds the cluster, brings its load up, does what is to be done, and judges it all the while and when it has come to rest.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::cluster::{Cluster, Setup, run};
+use super::deeds::{Deed, Load, Undo};
+use super::invariants::{self, Broken, Invariant, Rest};
+use super::journal::{Event, Journal};
+use super::scenario::{ScenarioError, Script};
+use super::statistics::Statistics;
+use super::watchdog::{Violation, Watchdog};
+use crate::api::quantity::Quantity;
+use crate::runtime::clock;
+use crate::runtime::containers::simulated::Profile;
+use crate::runtime::supervision::Tree;
+
+/// How long a user waits for an answer before giving up.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A cluster at rest writes nothing for so long.
+const QUIET: Duration = Duration::from_secs(600);
+/// Up to so many nodes each has informers of its own.
+const OWN_INFORMERS: u32 = 20;
+
+/// What came of a run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub scenario: String,
+    pub seed: u64,
+    /// Simulated time, in seconds.
+    pub virtual_seconds: f64,
+    pub statistics: Statistics,
+    /// How often each invariant was held against something.
+    pub checks: BTreeMap<String, u64>,
+    pub violation: Option<Violation>,
+    /// Of the full event log.
+    pub digest: String,
+}
+
+/// How a run is watched.
+#[derive(Clone, Default)]
+pub struct Watching {
+    /// Keep the whole journal.
+    pub keeps_journal: bool,
+    /// The simulated time that has passed, in milliseconds.
+    pub clock: Arc<AtomicU64>,
+    /// Look at nothing but the scene: for measuring what the cluster itself takes.
+    pub unjudged: bool,
+}
+
+/// Controllers come to rest, and then leave it at that.
+struct Convergence;
+
+impl Invariant for Convergence {
+    fn name(&self) -> &'static str {
+        "controllers-converge"
+    }
+
+    fn source(&self) -> &'static str {
+        "Controllers, \"Desired versus current state\""
+    }
+}
+
+/// A cluster at rest writes nothing but heartbeats.
+struct Quiet;
+
+impl Invariant for Quiet {
+    fn name(&self) -> &'static str {
+        "rest-is-quiet"
+    }
+
+    fn source(&self) -> &'static str {
+        "Controllers: a control loop acts only where current and desired state differ"
+    }
+}
+
+/// Runs a script to its end, or to the first broken invariant. The same script gives the same outcome and journal.
+///
+/// # Errors
+/// The scenario cannot be run.
+///
+/// # Panics
+/// The load itself cannot be created: the API is broken from the start.
+pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journal), ScenarioError> {
+    script.scenario.check()?;
+    let mut judges = match watching.unjudged {
+        true => Vec::new(),
+        false => invariants::all(),
+    };
+    for rule in &script.scenario.invariants {
+        judges.push(rule.compile()?);
+    }
+    let watchdog = Watchdog::new(judges, watching.clock.clone());
+    let setup = setup(script, watching);
+    setup.journal.call(Box::new(watchdog.clone()));
+    let begun = Arc::new(parking_lot::Mutex::new((Timestamp::UNIX_EPOCH, Duration::ZERO)));
+    let story = |cluster: Arc<Cluster>| {
+        let stage = Stage { watchdog: watchdog.clone(), load: Load::of(script.scenario.pods), script: script.clone(), cluster };
+        let begun = begun.clone();
+        async move {
+            let start = clock::instant();
+            let keeper = stage.cluster.clone();
+            let keeper = actix::spawn(async move { keeper.keep().await });
+            tokio::select! {
+                biased;
+                () = stage.watchdog.violated() => {}
+                () = stage.play() => {}
+            }
+            keeper.abort();
+            begun.lock().1 = start.elapsed();
+        }
+    };
+    let ((), journal) = run(setup, story);
+    let outcome = Outcome {
+        scenario: script.scenario.name.clone(),
+        seed: script.seed,
+        virtual_seconds: begun.lock().1.as_secs_f64(),
+        statistics: watchdog.statistics(),
+        checks: watchdog.checks(),
+        violation: watchdog.violation(),
+        digest: journal.digest(),
+    };
+    Ok((outcome, journal))
+}
+
+fn setup(script: &Script, watching: &Watching) -> Setup {
+    let nodes = &script.scenario.nodes;
+    let memory = nodes.memory.parse::<Quantity>().map_or(16 << 30, |memory| memory.value().unsigned_abs());
+    Setup {
+        containers: Profile { cpus: u64::from(nodes.cpus), memory_bytes: memory, ..Profile::default() },
+        zones: nodes.zones,
+        own_informers: nodes.count <= OWN_INFORMERS,
+        journal: Journal::new(watching.keeps_journal),
+        ..Setup::new(script.seed, nodes.count)
+    }
+}
+
+/// A run that goes on.
+struct Stage {
+    cluster: Arc<Cluster>,
+    watchdog: Watchdog,
+    load: Load,
+    script: Script,
+}
+
+impl Stage {
+    async fn play(&self) {
+        self.found().await;
+        let founded = self.founded();
+        self.timeline().await;
+        self.cluster.relent();
+        if !self.rests().await {
+            return;
+        }
+        self.judge(&founded);
+        let rested = clock::now();
+        self.cluster.pass(QUIET).await;
+        if let Some(busy) = self.watchdog.scene(|scene| scene.busy).filter(|busy| *busy > rested) {
+            let last = self.watchdog.scene(|scene| scene.last.clone());
+            let broken = Broken { what: format!("it wrote at {busy}, after it had come to rest at {rested}"), key: last };
+            self.watchdog.accuse(&Quiet, broken, clock::now());
+            return;
+        }
+        self.judge(&founded);
+    }
+
+    /// Brings the load up.
+    async fn found(&self) {
+        let manifests = self.load.manifests();
+        for object in manifests.iter().chain(&self.script.scenario.manifests) {
+            if let Err(status) = self.cluster.apply(object).await {
+                let broken = Broken { what: format!("the load is refused: {status}"), key: None };
+                self.watchdog.accuse(&Convergence, broken, clock::now());
+                std::future::pending::<()>().await;
+            }
+        }
+        self.rests().await;
+    }
+
+    /// The actors without which the process is not whole: not the workers of pods, which come and go.
+    fn founded(&self) -> Vec<String> {
+        let paths = self.cluster.root().paths();
+        paths.into_iter().filter(|path| !path.contains("/pods/")).collect()
+    }
+
+    /// Does what is to be done, each at its time, and ends what lasts.
+    async fn timeline(&self) {
+        let start = clock::instant();
+        let mut steps: VecDeque<(usize, Deed, Duration)> =
+            self.script.steps.iter().enumerate().map(|(number, step)| (number, step.deed.clone(), step.at.0)).collect();
+        let mut ends: BTreeMap<(Duration, usize), Undo> = BTreeMap::new();
+        loop {
+            let next_step = steps.front().map(|(_, _, at)| *at);
+            let next_end = ends.keys().next().copied();
+            let due = match (next_step, next_end) {
+                (None, None) => break,
+                (Some(step), Some((end, _))) => step.min(end),
+                (Some(due), None) | (None, Some((due, _))) => due,
+            };
+            tokio::time::sleep_until(start + due).await;
+            // What ends now makes room for what begins now.
+            if let Some((key, undo)) = next_end.filter(|(end, _)| *end == due).and_then(|key| Some((key, ends.remove(&key)?))) {
+                self.note(key.1, "ends".to_owned());
+                self.cluster.undo(undo);
+                continue;
+            }
+            let Some((number, deed, at)) = steps.pop_front() else { break };
+            let undo = self.perform(number, &deed).await;
+            if !deed.span().0.is_zero() {
+                ends.insert((at + deed.span().0, number), undo);
+            }
+        }
+        tokio::time::sleep_until(start + self.script.scenario.lasts.0).await;
+    }
+
+    async fn perform(&self, number: usize, deed: &Deed) -> Undo {
+        let text = serde_json::to_string(deed).unwrap_or_default();
+        self.note(number, text);
+        self.watchdog.did(deed.name());
+        if !deed.is_users() {
+            return self.cluster.strike(deed).await;
+        }
+        // A user who gets no answer gives up, and others do not wait for that.
+        let (cluster, load, deed) = (self.cluster.clone(), self.load, deed.clone());
+        actix::spawn(async move {
+            let outcome = tokio::time::timeout(PATIENCE, cluster.act(load, &deed)).await;
+            if let Ok(Err(status)) = outcome {
+                cluster.journal.write(Event::Deed { number, what: format!("is refused: {status}") });
+            }
+        });
+        Undo::default()
+    }
+
+    fn note(&self, number: usize, what: String) {
+        self.cluster.journal.write(Event::Deed { number, what });
+    }
+
+    /// Waits until the cluster has come to rest: what is to be done is done, and nothing was written for a while. False if it does not.
+    async fn rests(&self) -> bool {
+        let may_pend = self.script.scenario.may_pend;
+        let deadline = clock::instant() + self.script.scenario.converge.0;
+        loop {
+            self.cluster.pass(Duration::from_secs(1)).await;
+            let (settled, busy) = self.watchdog.scene(|scene| (scene.settled(may_pend), scene.busy));
+            let is_calm = busy.is_none_or(|busy| clock::now().duration_since(busy) > jiff::SignedDuration::from_secs(30));
+            let why = match settled {
+                Ok(()) if is_calm && self.cluster.faces().is_some() => return true,
+                Ok(()) => Broken { what: "it never leaves off writing".to_owned(), key: self.watchdog.scene(|scene| scene.last.clone()) },
+                Err((key, what)) => Broken { what, key: Some(key) },
+            };
+            if clock::instant() >= deadline {
+                let what = format!("{} after {}: {}", "it has not come to rest", self.script.scenario.converge, why.what);
+                self.watchdog.accuse(&Convergence, Broken { what, ..why }, clock::now());
+                return false;
+            }
+        }
+    }
+
+    fn judge(&self, founded: &[String]) {
+        let Some(faces) = self.cluster.faces() else { return };
+        let tree: Tree = faces.root.tree();
+        self.watchdog.judge(clock::now(), |scene, hold| hold(&Rest { scene, machines: &self.cluster.machines, tree: &tree, founded }));
+    }
+}

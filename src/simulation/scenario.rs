@@ -1,0 +1,159 @@
+//! A scenario: a cluster, what is done to it, and what must hold. It is written in YAML, and read with its every field checked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::deeds::{Span, Step, catalogue, draw};
+use super::invariants::{Rule, RuleError};
+use crate::api::quantity::Quantity;
+use crate::api::yaml;
+use crate::runtime::entropy::Entropy;
+
+/// A cluster, what is done to it, and what must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Scenario {
+    pub name: String,
+    /// One line for people
+    pub about: String,
+    #[serde(default)]
+    pub nodes: Nodes,
+    /// How many pods the load has: replication controllers, each behind a service
+    #[serde(default)]
+    pub pods: u32,
+    /// Objects that are applied with the load, in order
+    #[serde(default)]
+    pub manifests: Vec<Value>,
+    /// What is done when, counted from when the load runs
+    #[serde(default)]
+    pub timeline: Vec<Step>,
+    /// What chance does besides
+    #[serde(default)]
+    pub chaos: Option<Chaos>,
+    /// For how long things are done at least, before the cluster has to come to rest
+    #[serde(default)]
+    pub lasts: Span,
+    /// How long the cluster may take to come to rest after the last fault
+    #[serde(default = "patience")]
+    pub converge: Span,
+    /// Pods may be left pending: what is asked for may be more than there is
+    #[serde(default)]
+    pub may_pend: bool,
+    /// Rules of its own
+    #[serde(default)]
+    pub invariants: Vec<Rule>,
+}
+
+/// The nodes of a scenario's cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Nodes {
+    pub count: u32,
+    /// Failure domains, over which they are spread
+    pub zones: u32,
+    /// Of each
+    pub cpus: u32,
+    /// Of each, as a quantity
+    pub memory: String,
+}
+
+/// Deeds that chance chooses from the run's seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Chaos {
+    /// How long it goes on
+    pub during: Span,
+    /// How many deeds there are at most
+    #[serde(default = "most")]
+    pub most: u32,
+    /// The deeds among which it chooses, by name; all if empty
+    #[serde(default)]
+    pub among: Vec<String>,
+}
+
+/// A node's silence is noticed within 40 s, its pods are evicted after five minutes, and a crash loop waits up to five.
+fn patience() -> Span {
+    Span::seconds(1200)
+}
+
+fn most() -> u32 {
+    30
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Self { count: 5, zones: 3, cpus: 4, memory: "16Gi".to_owned() }
+    }
+}
+
+/// Why a scenario cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    #[error("{0}")]
+    Syntax(String),
+    #[error("{0}")]
+    Impossible(String),
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+}
+
+/// A scenario with all that chance decided for a seed: what is run, replayed and made smaller.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    pub seed: u64,
+    pub scenario: Scenario,
+    /// The timeline and the deeds that chance chose, in order of time.
+    pub steps: Vec<Step>,
+}
+
+impl Scenario {
+    /// Reads a scenario from YAML (or JSON).
+    ///
+    /// # Errors
+    /// It is no scenario, with line and column, or it cannot happen.
+    pub fn read(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = yaml::typed(text).map_err(|error| ScenarioError::Syntax(error.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// Whether it can happen.
+    ///
+    /// # Errors
+    /// What cannot, and where it stands.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        let impossible = |what: String| Err(ScenarioError::Impossible(what));
+        if self.nodes.count == 0 || self.nodes.count > 5000 {
+            return impossible(format!("nodes.count is {}: it has to be between 1 and 5000", self.nodes.count));
+        }
+        if let Err(error) = self.nodes.memory.parse::<Quantity>() {
+            return impossible(format!("nodes.memory: {error}"));
+        }
+        let known: Vec<String> = catalogue().into_iter().map(|entry| entry.name).collect();
+        for name in self.chaos.iter().flat_map(|chaos| &chaos.among) {
+            if !known.contains(name) || name == "apply" {
+                return impossible(format!("chaos.among: there is no deed {name:?} that chance can choose; `kabuki sim list` shows them"));
+            }
+        }
+        for (number, step) in self.timeline.iter().enumerate() {
+            step.deed.check().map_err(|why| ScenarioError::Impossible(format!("timeline[{number}]: {why}")))?;
+        }
+        self.invariants.iter().try_for_each(|rule| rule.compile().map(drop))?;
+        Ok(())
+    }
+
+    /// What happens for a seed.
+    pub fn script(self, seed: u64) -> Script {
+        let mut steps = self.timeline.clone();
+        if let Some(chaos) = &self.chaos {
+            let all = || catalogue().into_iter().map(|entry| entry.name).filter(|name| name != "apply").collect();
+            let among = if chaos.among.is_empty() { all() } else { chaos.among.clone() };
+            let mut chance = Entropy::from_seed(seed).split("deeds");
+            steps.extend(draw(&among, chaos.most, chaos.during.0, &mut chance));
+        }
+        steps.sort_by_key(|step| step.at);
+        Script { seed, scenario: self, steps }
+    }
+}
