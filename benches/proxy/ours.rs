@@ -48,7 +48,7 @@ pub fn main(port: u16, backends: &[&str]) -> Outcome<()> {
         let key = verbs::key(kind("endpointslices"), "default", "web");
         let value = Some(Object::from_value(slice(&backends))?);
         store.commit(vec![Write { key, expect: Expect::Any, value }]).await?;
-        let node = Node { name: "here".into(), addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)], api_server: None };
+        let node = Node { name: "here".into(), addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)], ..Node::default() };
         let below = supervisor.supervisor("proxy", Strategy::OneForOne);
         proxy::start(&below, &informers, &Entropy::from_seed(3), Options { node, network: Some(Arc::new(NodeOnly)) });
         std::future::pending().await

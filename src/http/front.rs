@@ -14,7 +14,7 @@ use super::impersonation::impersonate;
 use super::negotiation::{Offer, Representation, negotiate};
 use super::request::{Query, RequestInfo};
 use super::response::Style;
-use super::{discovery, health, openapi, options, response, review, verbs};
+use super::{discovery, health, openapi, options, response, reviews, verbs};
 use crate::api::kinds::Registry;
 use crate::api::status::{Reason, Status};
 use crate::api::streams::NodeDirectory;
@@ -112,8 +112,8 @@ async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Pay
 }
 
 async fn route(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse, Status> {
-    if review::is_asked(&exchange.info) {
-        return review::answer(&exchange, payload).await;
+    if let Some(review) = exchange.info.resource.as_ref().and_then(reviews::named) {
+        return reviews::answer(&exchange, review, payload).await;
     }
     if exchange.info.resource.is_some() {
         return verbs::dispatch(exchange, payload).await;

@@ -17,7 +17,7 @@ mod options;
 mod protobuf;
 pub mod request;
 mod response;
-mod review;
+mod reviews;
 pub mod server;
 mod spdy;
 mod streams;

@@ -70,7 +70,7 @@ impl Cluster {
             return Err(format!("the slices of {name} name {named:?}, and ready are {ready:?}"));
         }
         let table = self.proxy().table();
-        let rows = table.iter().filter(|(_, row)| row.service.name == name.into());
+        let rows = table.iter().filter(|(_, row)| row.owner.key().name == name.into());
         let mut proxied: Vec<String> = rows.flat_map(|(_, row)| row.backends.addresses()).map(|address| address.ip().to_string()).collect();
         proxied.sort();
         if proxied == ready { Ok(()) } else { Err(format!("the proxy knows {proxied:?}, and ready are {ready:?}")) }

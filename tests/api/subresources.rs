@@ -126,6 +126,7 @@ fn a_token_lasts_at_least_ten_minutes_and_stands_for_its_account() {
             async move { world.api.create_subresource(&call(), &target, json!({"spec": spec})).await }
         };
         let given = request("a", json!({})).await.unwrap();
+        assert_eq!(given["spec"].get("boundObjectRef"), Some(&Value::Null));
         let claims = world.tokens.verify(given["status"]["token"].as_str().unwrap()).unwrap();
         assert_eq!((claims.sub.as_str(), claims.exp - claims.iat), ("system:serviceaccount:default:a", 3600));
         assert_eq!(request("none", json!({})).await.unwrap_err().message, "serviceaccounts \"none\" not found");

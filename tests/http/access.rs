@@ -3,8 +3,9 @@
 use kabuki::api::tokens::{Bound, Claims, ISSUER, Reference, SecretClaims};
 use kabuki::http::identity::Subject;
 use kabuki::runtime::clock;
+use serde_json::{Value, json};
 
-use super::site::{Site, site};
+use super::site::{Client, Site, site};
 
 const SECRETS: &str = "/api/v1/namespaces/n/secrets";
 
@@ -43,6 +44,71 @@ fn whoever_is_known_may_ask_who_they_are() {
         assert_eq!(site.nobody().post(path, "{}").await.code, 403);
         let discovered = site.admin().get("/apis/authentication.k8s.io/v1").await.json();
         assert_eq!(discovered["resources"][0]["kind"], "SelfSubjectReview");
+    });
+}
+
+/// Whether a review allows what it asks about.
+async fn allows(client: &Client<'_>, path: &str, body: Value) -> bool {
+    let answer = client.post(&format!("/apis/authorization.k8s.io/v1/{path}"), &body.to_string()).await;
+    assert_eq!(answer.code, 201, "{answer:?}");
+    answer.json()["status"]["allowed"].as_bool().unwrap()
+}
+
+#[test]
+fn a_review_says_what_the_server_would_do() {
+    site(async |site| {
+        let alice = || site.admin().with("impersonate-user", "alice");
+        let create = json!({"spec": {"resourceAttributes": {"verb": "create", "resource": "pods", "namespace": "n"}}});
+        assert!(allows(&site.admin(), "selfsubjectaccessreviews", create.clone()).await);
+        assert!(!allows(&alice(), "selfsubjectaccessreviews", create).await);
+        let version = json!({"spec": {"nonResourceAttributes": {"verb": "get", "path": "/version"}}});
+        assert!(allows(&alice(), "selfsubjectaccessreviews", version).await);
+        let of = |user: &str, verb: &str| {
+            let asked = json!({"verb": verb, "resource": "pods", "namespace": "n"});
+            json!({"spec": {"user": user, "groups": ["system:serviceaccounts:kube-system"], "resourceAttributes": asked}})
+        };
+        let account = "system:serviceaccount:kube-system:replication-controller";
+        for path in ["subjectaccessreviews", "namespaces/n/localsubjectaccessreviews"] {
+            assert!(allows(&site.admin(), path, of(account, "create")).await, "{path}");
+            assert!(!allows(&site.admin(), path, of(account, "update")).await, "{path}");
+            let answer = alice().post(&format!("/apis/authorization.k8s.io/v1/{path}"), &of("alice", "get").to_string()).await;
+            assert_eq!(answer.code, 403, "{path}");
+        }
+        let own = json!({"spec": {"resourceAttributes": {"verb": "get", "group": "authorization.k8s.io", "resource": "x"}}});
+        assert!(allows(&site.admin(), "selfsubjectaccessreviews", own).await);
+    });
+}
+
+#[test]
+fn the_rules_of_a_user_can_be_listed() {
+    site(async |site| {
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+        let rules = async |user: &str| {
+            let answer = site.admin().with("impersonate-user", user).post(path, r#"{"spec": {"namespace": "n"}}"#).await;
+            answer.json()["status"].clone()
+        };
+        let all = site.admin().post(path, r#"{"spec": {"namespace": "n"}}"#).await.json();
+        assert_eq!(all["status"]["resourceRules"], json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]));
+        let alice = rules("alice").await;
+        assert!(alice["resourceRules"].as_array().unwrap().iter().all(|rule| rule["verbs"] == json!(["create"])), "{alice}");
+        let pods = json!({"verbs": ["list", "watch", "create", "delete", "patch"], "apiGroups": [""], "resources": ["pods"]});
+        let account = rules("system:serviceaccount:kube-system:replication-controller").await;
+        assert!(account["resourceRules"].as_array().unwrap().contains(&pods), "{account}");
+        assert_eq!(site.admin().post(path, "{}").await.failure(), (400, "no namespace on request".to_owned()));
+    });
+}
+
+#[test]
+fn reviews_can_only_be_asked() {
+    site(async |site| {
+        let group = "/apis/authorization.k8s.io/v1";
+        for (path, code) in [("subjectaccessreviews", 405), ("subjectaccessreviews/x", 404), ("localsubjectaccessreviews", 404)] {
+            assert_eq!(site.admin().get(&format!("{group}/{path}")).await.failure().0, code, "{path}");
+        }
+        let discovered = site.admin().get(group).await.json();
+        let names: Vec<&str> = discovered["resources"].as_array().unwrap().iter().filter_map(|found| found["name"].as_str()).collect();
+        let expected = ["localsubjectaccessreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews"];
+        assert_eq!(names, expected);
     });
 }
 

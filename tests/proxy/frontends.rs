@@ -14,7 +14,7 @@ fn at(last: u8) -> SocketAddr {
 fn rows(table: &Table) -> Vec<String> {
     let row = |(frontend, row): (&kabuki::actors::proxy::Frontend, &kabuki::actors::proxy::Row)| {
         let backends: Vec<_> = row.backends.addresses().iter().map(|at| at.ip().to_string()).collect();
-        format!("{frontend} {}: {}", row.service.name, backends.join(" "))
+        format!("{frontend} {}: {}", row.owner.key().name, backends.join(" "))
     };
     table.iter().map(row).collect()
 }

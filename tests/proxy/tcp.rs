@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 
+use kabuki::runtime::network::Place;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,6 +65,27 @@ fn connections_are_spread_over_all_backends() {
             *counts.entry(connect(at).await.unwrap().1).or_insert(0) += 1;
         }
         assert_eq!(counts.into_values().collect::<Vec<_>>(), [10, 10, 10]);
+    });
+}
+
+#[test]
+fn a_port_of_the_node_that_a_pod_takes_leads_to_the_pod_while_it_is_there() {
+    real(|world| async move {
+        let network = Loopback::new();
+        world.start(Some(network.clone()));
+        let (first, second) = (backend("127.0.1.1:0").await, backend("127.0.1.2:0").await);
+        let place = |address: &str| Place::Node(address.parse().unwrap());
+        world.pod("one", json!({"hostPort": 8080}), first).await;
+        let at = network.opened_at(place("127.0.0.1:8080"), 1).await;
+        assert_eq!(connect(at).await.unwrap().1, address_bytes(first));
+        world.forget("pods", "one").await;
+        while connect(at).await.is_ok() {}
+        world.pod("two", json!({"hostPort": 8080}), second).await;
+        let at = network.opened_at(place("127.0.0.1:8080"), 2).await;
+        assert_eq!(connect(at).await.unwrap().1, address_bytes(second));
+        world.pod("three", json!({"hostPort": 8080, "hostIP": "127.0.0.3"}), first).await;
+        let at = network.opened_at(place("127.0.0.3:8080"), 1).await;
+        assert_eq!(connect(at).await.unwrap().1, address_bytes(first));
     });
 }
 

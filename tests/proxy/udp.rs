@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use kabuki::runtime::network::Place;
 use serde_json::json;
 use tokio::net::UdpSocket;
 
@@ -25,6 +26,18 @@ async fn ask(client: &UdpSocket, at: SocketAddr) -> String {
     let (length, from) = client.recv_from(&mut buffer).await.unwrap();
     assert_eq!(from, at);
     String::from_utf8(buffer[..length].to_vec()).unwrap()
+}
+
+#[test]
+fn a_pod_takes_a_port_of_the_node_for_datagrams_too() {
+    real(|world| async move {
+        let network = Loopback::new();
+        world.start(Some(network.clone()));
+        let pod = backend(([127, 0, 1, 1], 0).into()).await;
+        world.pod("dns", json!({"hostPort": 53, "protocol": "UDP"}), pod).await;
+        let at = network.opened_at(Place::Node(([127, 0, 0, 1], 53).into()), 1).await;
+        assert_eq!(ask(&UdpSocket::bind("127.0.0.1:0").await.unwrap(), at).await, pod.to_string());
+    });
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub fn slice(service: &str, protocol: &str, addresses: &[SocketAddr]) -> Value {
 
 impl World {
     pub fn start(&self, network: Option<Arc<dyn ServiceNetwork>>) -> Proxy {
-        let node = Node { name: "here".into(), addresses: vec![[127, 0, 0, 1].into()], api_server: None };
+        let node = Node { name: "here".into(), addresses: vec![[127, 0, 0, 1].into()], api_server: None, opens_host_ports: true };
         proxy::start(&self.supervisor, &self.informers, &Entropy::from_seed(4), Options { node, network })
     }
 
@@ -92,6 +92,24 @@ impl World {
         self.store.commit(vec![Write { key, expect: Expect::Any, value }]).await.unwrap();
     }
 
+    /// A pod that runs on the node "here" and takes a port of it, said straight to the store, as [`World::endpoints`].
+    pub async fn pod(&self, name: &str, port: Value, address: SocketAddr) {
+        let mut port = port;
+        port["containerPort"] = address.port().into();
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+            "spec": {"nodeName": "here", "containers": [{"name": "c", "ports": [port]}]},
+            "status": {"phase": "Running", "podIP": address.ip(), "podIPs": [{"ip": address.ip()}]}});
+        let key = verbs::key(&kind("pods"), "default", name);
+        let value = Some(Object::from_value(pod).unwrap());
+        self.store.commit(vec![Write { key, expect: Expect::Any, value }]).await.unwrap();
+    }
+
+    /// Removes an object at once.
+    pub async fn forget(&self, plural: &str, name: &str) {
+        let key = verbs::key(&kind(plural), "default", name);
+        self.store.commit(vec![Write { key, expect: Expect::Any, value: None }]).await.unwrap();
+    }
+
     pub async fn delete(&self, plural: &str, name: &str) {
         self.client.delete(&kind(plural), "default", name, &DeleteOptions::default()).await.unwrap();
     }
@@ -107,7 +125,11 @@ impl Loopback {
 
     /// Where that address of the service range was opened for the `nth` time.
     pub async fn opened(&self, address: &str, nth: usize) -> SocketAddr {
-        let place = Place::Service(address.parse().unwrap());
+        self.opened_at(Place::Service(address.parse().unwrap()), nth).await
+    }
+
+    /// Where that place was opened for the `nth` time.
+    pub async fn opened_at(&self, place: Place, nth: usize) -> SocketAddr {
         let mut opened = self.0.subscribe();
         opened.wait_for(|all| all.get(&place).is_some_and(|times| times.len() >= nth)).await.unwrap()[&place][nth - 1]
     }

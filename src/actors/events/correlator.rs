@@ -25,6 +25,8 @@ pub(super) struct Correlator {
     budgets: BTreeMap<About, Budget>,
     groups: BTreeMap<Group, Messages>,
     series: BTreeMap<(Group, String), Series>,
+    /// The number in the name of the newest event.
+    newest: u64,
 }
 
 /// An event and how often it happened.
@@ -59,8 +61,10 @@ impl Correlator {
         }
         let group = (about, record.severity, record.reason);
         let (text, message) = self.distinguish(&group, &record.message, now);
+        let newest = &mut self.newest;
         let series = self.series.entry((group, text)).or_insert_with(|| {
-            let name = format!("{}.{:016x}", record.about.name, entropy.rng().random::<u64>());
+            *newest = number(now, entropy).max(*newest + 1);
+            let name = format!("{}.{newest:016x}", record.about.name);
             Series { name, message: String::new(), count: 0, first: now, last: now }
         });
         series.count += 1;
@@ -110,6 +114,14 @@ impl Correlator {
     }
 }
 
+/// The time in nanoseconds, the last bits of it left to chance. As upstream, names are in the order of the events: clients that sort by
+/// times of whole seconds show those of one second as they were listed.
+fn number(now: Timestamp, entropy: &mut Entropy) -> u64 {
+    const CHANCE: u64 = 0xfff;
+    let time = u64::try_from(now.as_nanosecond()).unwrap_or_default();
+    time & !CHANCE | entropy.rng().random_range(0..=CHANCE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +163,17 @@ mod tests {
         let other = scene.say("b", 2, "x").unwrap();
         assert_eq!(other.count, 1);
         assert_ne!(other.name, first.name);
+    }
+
+    #[test]
+    fn names_are_in_the_order_of_the_events_also_of_one_instant() {
+        let mut scene = Scene::new();
+        let mut names = Vec::new();
+        for pause in [0, 0, 0, 1, 1000, 0] {
+            scene.now += SignedDuration::from_micros(pause);
+            names.push(scene.say("a", 1, &names.len().to_string()).unwrap().name);
+        }
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub fn admit(new: &Demand, others: &[Demand], allocatable: &BTreeMap<String, i64
         let reason = match name {
             "cpu" => "OutOfcpu",
             "memory" => "OutOfmemory",
+            "ephemeral-storage" => "OutOfephemeral-storage",
             "pods" => "OutOfpods",
             _ => "UnexpectedAdmissionError",
         };

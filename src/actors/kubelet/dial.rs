@@ -16,6 +16,15 @@ pub trait Dial: Send + Sync + 'static {
     async fn connect(&self, address: SocketAddr) -> io::Result<Box<dyn Duplex>>;
 }
 
+/// Why a connection could not be made, in the words that people search for.
+pub fn refused(address: SocketAddr, error: &io::Error) -> String {
+    let words = match error.raw_os_error() {
+        Some(code) => nix::errno::Errno::from_raw(code).desc().to_lowercase(),
+        None => error.to_string(),
+    };
+    format!("dial tcp {address}: connect: {words}")
+}
+
 /// Over TCP.
 pub struct Tcp;
 

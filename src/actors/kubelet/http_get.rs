@@ -14,7 +14,7 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature,
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
-use super::dial::Dial;
+use super::dial::{Dial, refused};
 use crate::runtime::containers::Duplex;
 
 /// Of an answer's body, at most so much is read.
@@ -25,12 +25,10 @@ const MOST: usize = 10 << 10;
 /// # Errors
 /// What a person should know: the connection or the exchange failed.
 pub async fn http_get(dial: &dyn Dial, address: SocketAddr, action: &HTTPGetAction, agent: &str) -> Result<(u16, String), String> {
-    let stream = dial.connect(address).await.map_err(|error| format!("dial tcp {address}: {error}"))?;
+    let stream = dial.connect(address).await.map_err(|error| refused(address, &error))?;
     let stream: Box<dyn Duplex> = if action.scheme.as_deref() == Some("HTTPS") { encrypted(stream, address).await? } else { stream };
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
-    let path = action.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    let mut request = Request::get(path);
+    let mut request = Request::get(path(action));
     let own = action.http_headers.iter().flatten();
     let has = |name: &str| own.clone().any(|header| header.name.eq_ignore_ascii_case(name));
     let defaults = [("host", address.to_string()), ("user-agent", agent.to_owned()), ("accept", "*/*".to_owned())];
@@ -53,6 +51,17 @@ pub async fn http_get(dial: &dyn Dial, address: SocketAddr, action: &HTTPGetActi
         // It ends only when the exchange has, or with an error that the exchange reports.
         _ = async { connection.await.ok(); std::future::pending::<()>().await } => Err("the connection ended".to_owned()),
     }
+}
+
+fn path(action: &HTTPGetAction) -> String {
+    let path = action.path.as_deref().unwrap_or_default();
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}
+
+/// What is asked for, as errors name it.
+pub fn url(address: SocketAddr, action: &HTTPGetAction) -> String {
+    let scheme = action.scheme.as_deref().filter(|scheme| !scheme.is_empty()).unwrap_or("HTTP").to_lowercase();
+    format!("{scheme}://{address}{}", path(action))
 }
 
 async fn encrypted(stream: Box<dyn Duplex>, address: SocketAddr) -> Result<Box<dyn Duplex>, String> {

@@ -31,3 +31,4 @@ pub use dial::{Dial, SimulatedDial, Tcp};
 pub use files::{Content, Empty, HostFiles, NodeFiles, Ownership, Payload, Place, SimulatedFiles};
 pub use kubelet::{KubeletHandle, start};
 pub use pod_source::{NodePods, PodRouter};
+pub(super) use spec::{host_ports, is_host_network};

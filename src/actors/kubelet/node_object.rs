@@ -43,16 +43,20 @@ pub fn node(options: &Options, info: &RuntimeInfo) -> Value {
 pub fn allocatable(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, i64> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let all = [("cpu", number(info.cpus * 1000)), ("memory", number(info.memory_bytes)), ("pods", options.max_pods.into())];
-    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let storage = (info.storage_bytes > 0).then(|| ("ephemeral-storage", number(info.storage_bytes)));
+    all.into_iter().chain(storage).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The node's status. `old` is the last one, whose times of transition stay where nothing changes; `trouble` says why the node is not ready.
 pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
-    let capacity = json!({
+    let mut capacity = json!({
         "cpu": info.cpus.to_string(),
         "memory": format!("{}Ki", info.memory_bytes / 1024),
         "pods": options.max_pods.to_string(),
     });
+    if info.storage_bytes > 0 {
+        capacity["ephemeral-storage"] = format!("{}Ki", info.storage_bytes / 1024).into();
+    }
     let addresses = options.node_ips.iter().map(|ip| json!({ "type": "InternalIP", "address": ip.to_string() }));
     let addresses: Vec<Value> = addresses.chain([json!({ "type": "Hostname", "address": options.node_name })]).collect();
     let ready = match trouble {
@@ -105,4 +109,29 @@ fn condition((kind, status, reason, message): (&str, &str, &str, &str), old: &Va
 
 fn seconds(time: Timestamp) -> Value {
     Timestamp::from_second(time.as_second()).expect("a second of a timestamp is one").to_string().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_says_how_much_its_containers_can_write_if_it_knows() {
+        let options = Options::new("n", [192, 0, 2, 1].into());
+        let info = |storage_bytes| RuntimeInfo {
+            name: "r".into(),
+            version: "1".into(),
+            kernel: "k".into(),
+            operating_system: "o".into(),
+            architecture: "amd64".into(),
+            cpus: 2,
+            memory_bytes: 1 << 30,
+            storage_bytes,
+            warning: None,
+        };
+        let said = |storage| status(&options, &info(storage), None, &Value::Null, Timestamp::UNIX_EPOCH)["allocatable"].clone();
+        assert_eq!(said(5 << 30), json!({"cpu": "2", "memory": "1048576Ki", "pods": "110", "ephemeral-storage": "5242880Ki"}));
+        assert_eq!(said(0), json!({"cpu": "2", "memory": "1048576Ki", "pods": "110"}));
+        assert_eq!(allocatable(&options, &info(5 << 30))["ephemeral-storage"], 5 << 30);
+    }
 }

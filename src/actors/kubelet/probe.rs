@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::context::Machine;
-use super::http_get::http_get;
+use super::dial::refused;
+use super::http_get::{http_get, url};
 use crate::runtime::containers::{ContainerId, Error};
 
 /// What a probe is for.
@@ -68,28 +69,29 @@ pub async fn ask(machine: &Machine, id: &ContainerId, container: &Container, ip:
             Err(error) => Err(error.to_string()),
         };
     }
-    match tokio::time::timeout(timeout, over_network(machine, container, ip, probe)).await {
-        Ok(result) => result,
-        Err(_) => Err("context deadline exceeded".to_owned()),
-    }
-}
-
-async fn over_network(machine: &Machine, container: &Container, ip: Option<IpAddr>, probe: &Probe) -> Result<(), String> {
     if let Some(action) = &probe.http_get {
-        let address = address(container, ip, action.host.as_deref(), &action.port)?;
-        return match http_get(&*machine.dial, address, action, "kube-probe/1.35").await? {
-            (200..400, _) => Ok(()),
-            (status, _) => Err(format!("HTTP probe failed with statuscode: {status}")),
+        let address = http_address(container, ip, action)?;
+        let answer = tokio::time::timeout(timeout, http_get(&*machine.dial, address, action, "kube-probe/1.35")).await;
+        let late = |_| Err("context deadline exceeded (Client.Timeout exceeded while awaiting headers)".to_owned());
+        return match answer.unwrap_or_else(late) {
+            Ok((200..400, _)) => Ok(()),
+            Ok((status, _)) => Err(format!("HTTP probe failed with statuscode: {status}")),
+            Err(why) => Err(format!("Get {:?}: {why}", url(address, action))),
         };
     }
     if let Some(action) = &probe.tcp_socket {
         let address = address(container, ip, action.host.as_deref(), &action.port)?;
-        let connection = machine.dial.connect(address).await;
-        return connection.map(drop).map_err(|error| format!("dial tcp {address}: {error}"));
+        return match tokio::time::timeout(timeout, machine.dial.connect(address)).await {
+            Ok(connection) => connection.map(drop).map_err(|error| refused(address, &error)),
+            Err(_) => Err(format!("dial tcp {address}: i/o timeout")),
+        };
     }
     if let Some(action) = &probe.grpc {
         let address = address(container, ip, None, &IntOrString::Int(action.port))?;
-        return super::grpc_health::check(&*machine.dial, address, action.service.as_deref().unwrap_or_default()).await;
+        let check = super::grpc_health::check(&*machine.dial, address, action.service.as_deref().unwrap_or_default());
+        return tokio::time::timeout(timeout, check).await.unwrap_or_else(|_| {
+            Err(format!("timeout: failed to connect service \"{address}\" within {timeout:?}: context deadline exceeded"))
+        });
     }
     Err("the probe has no handler".to_owned())
 }
@@ -130,6 +132,40 @@ mod tests {
             .collect();
         let (pass, fail) = (Some(true), Some(false));
         assert_eq!(verdicts, [None, pass, None, None, None, None, None, fail, None, None, pass]);
+    }
+
+    #[test]
+    fn a_failure_says_what_was_asked_and_why_there_was_no_answer() {
+        use crate::actors::kubelet::Tcp;
+        use crate::runtime::containers::simulated::Profile;
+        use crate::runtime::entropy::Entropy;
+
+        actix_rt::System::new().block_on(async {
+            let (machine, _) = Machine::simulated(Profile::default(), "10.0.0.0/24".parse().unwrap(), Entropy::from_seed(1));
+            let machine = Machine { dial: std::sync::Arc::new(Tcp), ..machine };
+            // Whoever has a port and does not listen refuses there.
+            let socket = std::net::UdpSocket::bind("127.0.0.9:0").unwrap();
+            let silent = std::net::TcpListener::bind("127.0.0.9:0").unwrap();
+            let ports = [socket.local_addr().unwrap().port(), silent.local_addr().unwrap().port()];
+            let asks = [
+                (
+                    serde_json::json!({"httpGet": {"path": "healthz", "port": ports[0]}}),
+                    "Get \"http://127.0.0.9:PORT0/healthz\": dial tcp 127.0.0.9:PORT0: connect: connection refused",
+                ),
+                (serde_json::json!({"tcpSocket": {"port": ports[0]}}), "dial tcp 127.0.0.9:PORT0: connect: connection refused"),
+                (
+                    serde_json::json!({"httpGet": {"port": ports[1]}}),
+                    "Get \"http://127.0.0.9:PORT1/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+                ),
+            ];
+            for (probe, expected) in asks {
+                let probe = serde_json::from_value(probe).unwrap();
+                let ip = Some("127.0.0.9".parse().unwrap());
+                let said = ask(&machine, &ContainerId("c".into()), &Container::default(), ip, &probe).await.unwrap_err();
+                let expected = expected.replace("PORT0", &ports[0].to_string()).replace("PORT1", &ports[1].to_string());
+                assert_eq!(said, expected);
+            }
+        });
     }
 
     #[test]

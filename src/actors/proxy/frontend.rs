@@ -11,7 +11,7 @@ use super::slice_view::{Condition, Endpoint, SliceView};
 use crate::actors::informer::ObjectKey;
 use crate::runtime::network::{Place, Protocol};
 
-/// One socket of a service.
+/// One socket at which clients arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frontend {
     pub place: Place,
@@ -33,6 +33,8 @@ pub struct Node {
     /// Where this node reaches the API server: the endpoints of `default/kubernetes` can name no loopback address, and the API server
     /// may listen on nothing else.
     pub api_server: Option<SocketAddr>,
+    /// Nobody else opens the ports of the node that its pods take, as Docker does on a network of its own.
+    pub opens_host_ports: bool,
 }
 
 /// All frontends of a service with their backends, which may be none: then a client is to be refused.
@@ -95,7 +97,8 @@ mod tests {
     }
 
     fn node() -> Node {
-        Node { name: "here".into(), addresses: vec![[127, 0, 0, 1].into()], api_server: Some(([127, 0, 0, 1], 6443).into()) }
+        let api_server = Some(([127, 0, 0, 1], 6443).into());
+        Node { name: "here".into(), addresses: vec![[127, 0, 0, 1].into()], api_server, ..Node::default() }
     }
 
     /// The frontends as text, with the last byte of each backend's address.

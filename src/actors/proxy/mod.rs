@@ -1,13 +1,16 @@
-//! The service proxy: whoever connects to a service's address reaches one of its pods.
+//! The service proxy: whoever connects to a service's address reaches one of its pods, and whoever connects to a port of the node that a
+//! pod takes reaches that pod.
 //!
-//! The [`proxier`] turns services and endpoint slices into a table of frontends; a [`listener`] for each passes its clients on, over TCP
-//! ([`tcp`], [`relay`]) or UDP ([`udp`]). What a service asks for ([`frontend`]) and who gets a connection ([`backends`]) is decided
-//! without actors or sockets.
+//! The [`proxier`] turns services, endpoint slices and pods into a table of frontends; a [`listener`] for each passes its clients on, over
+//! TCP ([`tcp`], [`relay`]) or UDP ([`udp`]). What a service ([`frontend`]) or a pod ([`host_ports`]) asks for and who gets a connection
+//! ([`backends`]) is decided without actors or sockets.
 
 mod backends;
 mod frontend;
+mod host_ports;
 mod listener;
 mod listeners;
+mod pod_view;
 mod proxier;
 mod relay;
 mod service_view;
@@ -18,13 +21,14 @@ mod udp;
 
 use std::sync::Arc;
 
-use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 pub use backends::Backends;
 pub use frontend::{Frontend, Node};
 pub(super) use service_view::{ServicePort, ServiceView};
 pub(super) use slice_view::{Condition, Endpoint, SERVICE_NAME, SliceView, service_of};
-pub use table::{Row, Table};
+pub use table::{Owner, Row, Table};
 
 use super::informer::Informers;
 use crate::runtime::entropy::Entropy;
@@ -66,10 +70,12 @@ pub fn start(supervisor: &Supervisor, informers: &Informers, entropy: &Entropy, 
         Arc::new(Listeners::new(below, network, entropy.split("listeners")))
     });
     let (services, slices, node) = (informers.typed::<Service>(), informers.typed::<EndpointSlice>(), Arc::new(options.node));
+    let pods = node.opens_host_ports.then(|| informers.typed::<Pod>());
     let proxy = Proxy(published.clone());
     supervisor.start(ChildSpec::new("proxier", move || Proxier {
         services: services.clone(),
         slices: slices.clone(),
+        pods: pods.clone(),
         node: node.clone(),
         listeners: listeners.clone(),
         table: Table::default(),

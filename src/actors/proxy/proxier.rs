@@ -1,19 +1,23 @@
-//! The proxier: keeps the node's table of frontends, and its listeners, in step with services and their endpoint slices.
+//! The proxier: keeps the node's table of frontends, and its listeners, in step with services and their endpoint slices, and with the
+//! node's pods.
 //!
-//! It is woken by the two informers, takes no messages, and starts, swaps and retires listeners. A change costs what the changed service
+//! It is woken by their informers, takes no messages, and starts, swaps and retires listeners. A change costs what the changed object
 //! costs. A new proxier after a panic takes over the listeners that are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, StreamHandler};
 use futures::{Stream, StreamExt, stream};
 
+use super::backends::Backends;
 use super::frontend::{Frontend, Node, frontends};
+use super::host_ports::host_ports;
 use super::listeners::Listeners;
+use super::pod_view::PodView;
 use super::service_view::ServiceView;
 use super::slice_view::{SERVICE_NAME, SliceView, service_of};
-use super::table::Table;
+use super::table::{Owner, Table};
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::runtime::supervision::Ctx;
 use crate::runtime::watch;
@@ -21,6 +25,8 @@ use crate::runtime::watch;
 pub struct Proxier {
     pub services: InformerHandle,
     pub slices: InformerHandle,
+    /// `None` where host ports are not ours to open.
+    pub pods: Option<InformerHandle>,
     pub node: Arc<Node>,
     /// `None`: the table is all there is.
     pub listeners: Option<Arc<Listeners>>,
@@ -29,10 +35,10 @@ pub struct Proxier {
     pub published: watch::Sender<Table>,
 }
 
-/// Services that changed, or whose endpoints did.
+/// Whose frontends may have changed.
 pub struct Touched {
-    services: BTreeSet<ObjectKey>,
-    /// These are all services there are.
+    owners: BTreeSet<Owner>,
+    /// These are all that there are.
     all: bool,
 }
 
@@ -40,27 +46,40 @@ impl Actor for Proxier {
     type Context = Ctx<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (services, slices) = (self.services.clone(), self.slices.clone());
-        ctx.add_stream(stream::once(touched(services, slices)).flatten());
+        let (services, slices, pods) = (self.services.clone(), self.slices.clone(), self.pods.clone());
+        ctx.add_stream(stream::once(touched(services, slices, pods)).flatten());
     }
 }
 
-/// Begins with all services, once both informers have synced.
-async fn touched(services: InformerHandle, slices: InformerHandle) -> impl Stream<Item = Touched> {
-    services.synced().await;
-    slices.synced().await;
-    let (mut services, mut slices) = (services.subscribe(), slices.subscribe());
-    let of_service = |deltas: Vec<Delta>| deltas.into_iter().map(|delta| delta.key).collect::<BTreeSet<_>>();
-    let of_slice = |deltas: Vec<Delta>| deltas.iter().flat_map(|delta| [&delta.old, &delta.new]).flatten().filter_map(service_of).collect();
-    let mut first: BTreeSet<ObjectKey> = of_slice(slices.ready());
-    first.extend(of_service(services.ready()));
-    let changes = stream::select(services.map(of_service), slices.map(of_slice)).map(|services| Touched { services, all: false });
-    stream::iter([Touched { services: first, all: true }]).chain(changes)
+/// Begins with all that there are, once the informers have synced.
+async fn touched(services: InformerHandle, slices: InformerHandle, pods: Option<InformerHandle>) -> impl Stream<Item = Touched> {
+    for informer in [&services, &slices].into_iter().chain(&pods) {
+        informer.synced().await;
+    }
+    let (mut services, mut slices, mut pods) = (services.subscribe(), slices.subscribe(), pods.map(|pods| pods.subscribe()));
+    let mut first = of_slices(slices.ready());
+    first.extend(of_services(services.ready()));
+    first.extend(pods.as_mut().map(|pods| of_pods(pods.ready())).unwrap_or_default());
+    let pods = pods.map_or_else(|| stream::pending().left_stream(), |pods| pods.map(of_pods).right_stream());
+    let changes = stream::select(stream::select(services.map(of_services), slices.map(of_slices)), pods);
+    stream::iter([Touched { owners: first, all: true }]).chain(changes.map(|owners| Touched { owners, all: false }))
+}
+
+fn of_services(deltas: Vec<Delta>) -> BTreeSet<Owner> {
+    deltas.into_iter().map(|delta| Owner::Service(delta.key)).collect()
+}
+
+fn of_slices(deltas: Vec<Delta>) -> BTreeSet<Owner> {
+    deltas.iter().flat_map(|delta| [&delta.old, &delta.new]).flatten().filter_map(service_of).map(Owner::Service).collect()
+}
+
+fn of_pods(deltas: Vec<Delta>) -> BTreeSet<Owner> {
+    deltas.into_iter().map(|delta| Owner::Pod(delta.key)).collect()
 }
 
 impl StreamHandler<Touched> for Proxier {
     fn handle(&mut self, touched: Touched, _: &mut Self::Context) {
-        let mut changed: BTreeSet<Frontend> = touched.services.iter().flat_map(|key| self.recompute(key)).collect();
+        let mut changed: BTreeSet<Frontend> = touched.owners.iter().flat_map(|owner| self.recompute(owner)).collect();
         if touched.all {
             changed.extend(self.listeners.iter().flat_map(|listeners| listeners.frontends()));
         }
@@ -73,14 +92,25 @@ impl StreamHandler<Touched> for Proxier {
 }
 
 impl Proxier {
-    fn recompute(&mut self, key: &ObjectKey) -> BTreeSet<Frontend> {
-        let services = self.services.view();
-        let wanted = services.get(key).map(|service| {
-            let slices = self.slices.view();
-            let slices =
-                slices.by_label(&key.namespace, SERVICE_NAME, &key.name).map(|slice| slice.project()).collect::<Vec<Arc<SliceView>>>();
-            frontends(key, &service.project::<ServiceView>(), &slices, &self.node)
-        });
-        self.table.put(key, wanted.unwrap_or_default())
+    fn recompute(&mut self, owner: &Owner) -> BTreeSet<Frontend> {
+        let wanted = match owner {
+            Owner::Service(key) => self.of_service(key),
+            Owner::Pod(key) => self.of_pod(key),
+        };
+        self.table.put(owner, wanted.unwrap_or_default())
+    }
+
+    /// `None` for one that is gone.
+    fn of_service(&self, key: &ObjectKey) -> Option<BTreeMap<Frontend, Backends>> {
+        let (services, slices) = (self.services.view(), self.slices.view());
+        let service = services.get(key)?.project::<ServiceView>();
+        let slices: Vec<Arc<SliceView>> = slices.by_label(&key.namespace, SERVICE_NAME, &key.name).map(|slice| slice.project()).collect();
+        Some(frontends(key, &service, &slices, &self.node))
+    }
+
+    /// `None` for one that is gone.
+    fn of_pod(&self, key: &ObjectKey) -> Option<BTreeMap<Frontend, Backends>> {
+        let pods = self.pods.as_ref()?.view();
+        Some(host_ports(&pods.get(key)?.project::<PodView>(), &self.node))
     }
 }

@@ -9,18 +9,34 @@ use super::backends::Backends;
 use super::frontend::Frontend;
 use crate::actors::informer::ObjectKey;
 
-/// A frontend's service and backends.
+/// What a frontend is there for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    Service(ObjectKey),
+    /// A pod that takes a port of its node.
+    Pod(ObjectKey),
+}
+
+impl Owner {
+    pub fn key(&self) -> &ObjectKey {
+        match self {
+            Self::Service(key) | Self::Pod(key) => key,
+        }
+    }
+}
+
+/// A frontend's owner and backends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    pub service: ObjectKey,
+    pub owner: Owner,
     pub backends: Arc<Backends>,
 }
 
-/// A change costs what the changed service costs, however many others there are. Clones share what they have in common.
+/// A change costs what the changed owner costs, however many others there are. Clones share what they have in common.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     rows: OrdMap<Frontend, Row>,
-    by_service: OrdMap<ObjectKey, Arc<BTreeSet<Frontend>>>,
+    by_owner: OrdMap<Owner, Arc<BTreeSet<Frontend>>>,
 }
 
 impl Table {
@@ -33,24 +49,24 @@ impl Table {
         self.rows.iter()
     }
 
-    /// Replaces all that a service has; says which frontends that touched. An address that two services claim is the later one's: the
-    /// news that the other has given it up is on its way.
-    pub(super) fn put(&mut self, service: &ObjectKey, wanted: BTreeMap<Frontend, Backends>) -> BTreeSet<Frontend> {
+    /// Replaces all that an owner has; says which frontends that touched. An address that two claim is the later one's: the news that the
+    /// other has given it up is on its way.
+    pub(super) fn put(&mut self, owner: &Owner, wanted: BTreeMap<Frontend, Backends>) -> BTreeSet<Frontend> {
         let mut touched = BTreeSet::new();
-        for frontend in self.by_service.get(service).cloned().unwrap_or_default().iter().filter(|had| !wanted.contains_key(*had)) {
-            if self.rows.get(frontend).is_some_and(|row| row.service == *service) {
+        for frontend in self.by_owner.get(owner).cloned().unwrap_or_default().iter().filter(|had| !wanted.contains_key(*had)) {
+            if self.rows.get(frontend).is_some_and(|row| row.owner == *owner) {
                 self.rows.remove(frontend);
                 touched.insert(*frontend);
             }
         }
         let has: BTreeSet<Frontend> = wanted.keys().copied().collect();
         if has.is_empty() {
-            _ = self.by_service.remove(service)
+            _ = self.by_owner.remove(owner)
         } else {
-            _ = self.by_service.insert(service.clone(), Arc::new(has))
+            _ = self.by_owner.insert(owner.clone(), Arc::new(has))
         }
         for (frontend, backends) in wanted {
-            let row = Row { service: service.clone(), backends: Arc::new(backends) };
+            let row = Row { owner: owner.clone(), backends: Arc::new(backends) };
             if self.rows.get(&frontend) != Some(&row) {
                 self.rows.insert(frontend, row);
                 touched.insert(frontend);
@@ -67,8 +83,8 @@ mod tests {
     use super::*;
     use crate::runtime::network::{Place, Protocol};
 
-    fn key(name: &str) -> ObjectKey {
-        ObjectKey::new("default", name)
+    fn key(name: &str) -> Owner {
+        Owner::Service(ObjectKey::new("default", name))
     }
 
     fn at(port: u16) -> Frontend {
@@ -88,7 +104,7 @@ mod tests {
         assert_eq!(table.put(&key("a"), wanted(&[1, 3], 1)), [at(2), at(3)].into());
         assert_eq!(table.put(&key("a"), wanted(&[1, 3], 2)), [at(1), at(3)].into());
         assert_eq!(table.put(&key("a"), BTreeMap::new()), [at(1), at(3)].into());
-        assert_eq!((table.rows.len(), table.by_service.len()), (0, 0));
+        assert_eq!((table.rows.len(), table.by_owner.len()), (0, 0));
     }
 
     #[test]
@@ -97,6 +113,6 @@ mod tests {
         table.put(&key("a"), wanted(&[1], 1));
         table.put(&key("b"), wanted(&[1], 2));
         assert_eq!(table.put(&key("a"), BTreeMap::new()), [].into());
-        assert_eq!(table.get(&at(1)).unwrap().service, key("b"));
+        assert_eq!(table.get(&at(1)).unwrap().owner, key("b"));
     }
 }

@@ -121,6 +121,7 @@ mod tests {
         let patch = &core["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"]["patch"];
         assert_eq!(patch["x-kubernetes-group-version-kind"], pod);
         assert!(patch["parameters"].as_array().unwrap().iter().any(|parameter| parameter["name"] == "fieldValidation"));
+        assert!(patch["requestBody"]["content"].get("application/strategic-merge-patch+json").is_some());
         assert!(core["paths"].get("/api/v1/namespaces/{namespace}/nodes").is_none());
         let schema = &core["components"]["schemas"]["io.k8s.api.core.v1.Pod"];
         assert_eq!(schema["x-kubernetes-group-version-kind"], json!([pod]));

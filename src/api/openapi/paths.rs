@@ -10,6 +10,8 @@ const LIST: [&str; 8] =
     ["labelSelector", "fieldSelector", "limit", "continue", "resourceVersion", "resourceVersionMatch", "timeoutSeconds", "watch"];
 const WRITE: [&str; 3] = ["dryRun", "fieldManager", "fieldValidation"];
 const PATCH: [&str; 4] = ["dryRun", "fieldManager", "fieldValidation", "force"];
+/// The forms in which a change is taken; by them clients see whether they may send a strategic merge patch.
+const PATCHES: [&str; 3] = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
 const DELETE: [&str; 4] = ["dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"];
 
 /// Where a version is served: `api/v1`, `apis/apps/v1`.
@@ -63,12 +65,33 @@ fn operation(edition: Edition, kind: &Kind, action: &str, parameters: &[&str]) -
         Edition::V2 => json!({"description": "OK", "schema": schema}),
         Edition::V3 => json!({"description": "OK", "content": {"application/json": {"schema": schema}}}),
     };
-    json!({
+    let mut operation = json!({
         "parameters": parameters,
         "responses": {"200": answer},
         "x-kubernetes-action": action,
         "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
-    })
+    });
+    match action {
+        "post" | "put" => accept(edition, &mut operation, &["*/*"], &schema),
+        "patch" => accept(edition, &mut operation, &PATCHES, &json!({"type": "object"})),
+        _ => {}
+    }
+    operation
+}
+
+/// What the body of a request is.
+fn accept(edition: Edition, operation: &mut Value, types: &[&str], schema: &Value) {
+    match edition {
+        Edition::V2 => {
+            operation["consumes"] = json!(types);
+            let body = json!({"name": "body", "in": "body", "required": true, "schema": schema});
+            operation["parameters"].as_array_mut().expect("made as a list").push(body);
+        }
+        Edition::V3 => {
+            let content: Map<String, Value> = types.iter().map(|media| ((*media).to_owned(), json!({"schema": schema}))).collect();
+            operation["requestBody"] = json!({"required": true, "content": content});
+        }
+    }
 }
 
 fn parameter(edition: Edition, name: &str) -> Value {

@@ -8,7 +8,7 @@ use super::facts::{Facts, Shape};
 use super::go;
 use super::visit::{Dialect, Notes, Reader};
 use crate::api::client::FieldValidation;
-use crate::api::kinds::{Kind, Registry};
+use crate::api::kinds::Kind;
 use crate::api::status::Status;
 use crate::api::yaml;
 
@@ -206,10 +206,10 @@ fn settle(
 /// Why an object of another type does not do: upstream reads it as what it says it is, before it looks whether that was asked for.
 fn wrong_type(target: Target<'_>, source: Source<'_>, api_version: &str, kind: &str) -> String {
     let version = api_version.rsplit('/').next().unwrap_or_default();
-    let Some(other) = Registry::built_in().kind(api_version, kind) else {
+    let Some(other) = Facts::get().kind(api_version, kind) else {
         return format!("no kind {kind:?} is registered for version {api_version:?} in scheme \"pkg/api/legacyscheme/scheme.go:30\"");
     };
-    let fault = source.read(&other.schema, Dialect::Json).ok().and_then(|(_, notes)| notes.fault);
+    let fault = source.read(other.name, Dialect::Json).ok().and_then(|(_, notes)| notes.fault);
     fault.unwrap_or_else(|| {
         let group = target.schema.rsplit('.').nth(2).unwrap_or_default();
         format!("converting ({version}.{kind}) to ({group}.{}): unknown conversion", target.kind)

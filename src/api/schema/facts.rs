@@ -160,6 +160,12 @@ impl Facts {
         self.of(self.shape_of(name)?)
     }
 
+    /// The type of a kind such as `v1`, `Pod`, whether or not it is served.
+    pub fn kind(&self, api_version: &str, kind: &str) -> Option<&Type> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        self.types.iter().find(|known| known.kinds.contains(&[group, version, kind]))
+    }
+
     /// The shape of a type of a name.
     pub fn shape_of(&self, name: &str) -> Option<&Shape> {
         self.types.binary_search_by(|known| known.name.cmp(name)).ok().map(|index| &self.shapes[index])

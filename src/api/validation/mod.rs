@@ -1,5 +1,6 @@
 //! Judgments on complete, typed objects: every wrong field named in one answer, in upstream's order and words.
 
+pub mod access_review;
 pub mod cluster;
 pub mod config;
 mod difference;

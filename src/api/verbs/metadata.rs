@@ -46,6 +46,14 @@ pub(super) fn settle(kind: &Kind, namespace: &str, body: &mut Value) -> Result<(
     let Value::Object(fields) = body else { return Err(Status::bad_request("the body is not a JSON object")) };
     fields.entry("apiVersion").or_insert_with(|| kind.api_version().into());
     fields.entry("kind").or_insert_with(|| kind.kind.into());
+    settle_namespace(namespace, body)
+}
+
+/// Makes a body say the namespace that the path says, which is empty for what is in none.
+///
+/// # Errors
+/// It says another.
+pub fn settle_namespace(namespace: &str, body: &mut Value) -> Result<(), Status> {
     let metadata = metadata(body);
     let own = text(metadata, "namespace");
     if namespace.is_empty() {

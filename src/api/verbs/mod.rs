@@ -37,6 +37,7 @@ pub use call::{AUTHENTICATED, Call, MASTERS, NODES, User};
 pub use delete::Deleted;
 pub use list::parse_revision;
 pub use local_client::LocalClient;
+pub use metadata::settle_namespace;
 pub use target::Target;
 pub use update::Updated;
 

@@ -8,6 +8,7 @@ use super::{Api, Call, Target, not_found};
 use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::Registry;
 use crate::api::object::Object;
+use crate::api::schema;
 use crate::api::status::Status;
 use crate::api::tokens::{Bound, Claims, ISSUER, Reference};
 use crate::api::validation::{ErrorList, FieldErrorKind};
@@ -53,6 +54,7 @@ impl Api {
             };
             request["status"]["token"] = tokens.issue(claims).into();
         }
+        schema::finish(target.body().schema, &mut request);
         Ok(request)
     }
 

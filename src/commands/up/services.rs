@@ -26,9 +26,13 @@ pub async fn start(options: &Up, ground: &Ground<'_>, nodes: &Nodes, api_server:
     };
     let node = match &nodes.host {
         None => Node::default(),
-        Some(host) => {
-            Node { name: host.name.clone(), addresses: vec![host.address, IpAddr::V4(Ipv4Addr::LOCALHOST)], api_server: Some(api_server) }
-        }
+        Some(host) => Node {
+            name: host.name.clone(),
+            addresses: vec![host.address, IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            api_server: Some(api_server),
+            // Docker opens those of pods on its own network.
+            opens_host_ports: host.routed,
+        },
     };
     let supervisor = ground.root.supervisor("proxy", Strategy::OneForOne);
     proxy::start(&supervisor, ground.informers, ground.entropy, proxy::Options { node, network: network.clone() });

@@ -54,9 +54,14 @@ const CONTROLLERS: [(&str, &[Rule]); 14] = [
     ("taint-eviction-controller", &[("get list watch delete", "pods"), ("get list watch", "nodes"), ("patch", "pods/status")]),
 ];
 
+/// What the service account of that name in `kube-system` may do.
+pub fn rules(account: &str) -> impl Iterator<Item = &'static Rule> {
+    let own = CONTROLLERS.iter().find(|(name, _)| *name == account).map(|(_, rules)| *rules);
+    own.into_iter().flat_map(|rules| rules.iter().chain([&EVENTS]))
+}
+
 /// Whether the service account of that name in `kube-system` may.
 pub fn may(account: &str, verb: &str, resource: &Resource) -> bool {
-    let Some((_, rules)) = CONTROLLERS.iter().find(|(name, _)| *name == account) else { return false };
     let mut asked = resource.plural.clone();
     for (mark, part) in [('.', &resource.group), ('/', &resource.subresource)] {
         if !part.is_empty() {
@@ -66,7 +71,7 @@ pub fn may(account: &str, verb: &str, resource: &Resource) -> bool {
     }
     let names = |list: &str, word: &str| list.split(' ').any(|known| known == word);
     let covers = |resources: &str| names(resources, &asked) || resources == "*" && resource.subresource.is_empty();
-    rules.iter().chain([&EVENTS]).any(|(verbs, resources)| names(verbs, verb) && covers(resources))
+    rules(account).any(|(verbs, resources)| names(verbs, verb) && covers(resources))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Whether one may.
 
 mod controllers;
+mod listing;
 mod node;
 
+use k8s_openapi::api::authorization::v1::SubjectRulesReviewStatus;
+
 use super::request::RequestInfo;
-use super::review;
+use super::reviews;
 use crate::api::node_graph::NodeGraph;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{AUTHENTICATED, Api, MASTERS, NODES, User};
@@ -14,6 +17,9 @@ pub trait Authorizer: Send + Sync + 'static {
     /// # Errors
     /// Why not; empty where there is no more to say than that one may not.
     fn judge(&self, user: &User, request: &RequestInfo) -> Result<(), String>;
+
+    /// All that a user may do in a namespace, as far as rules can say it.
+    fn rules(&self, user: &User, namespace: &str) -> SubjectRulesReviewStatus;
 }
 
 /// Fixed rules: masters may do everything, a node what its pods need, the accounts of the system's controllers what their work needs, everybody
@@ -49,8 +55,10 @@ impl Authorizer for SystemRules {
             None => {
                 request.verb == "get" && (below(&request.path, &PUBLIC) || user.is_in(AUTHENTICATED) && below(&request.path, &DISCOVERY))
             }
-            // Whoever is known may ask who they are.
-            Some(_) if review::is_asked(request) => user.is_in(AUTHENTICATED),
+            // Whoever is known may ask who they are and what they may do.
+            Some(resource) if request.verb == "create" && reviews::named(resource).is_some_and(|review| review.is_of_self) => {
+                user.is_in(AUTHENTICATED)
+            }
             Some(resource) => match (user.node(), user.name.strip_prefix(SYSTEM_ACCOUNT)) {
                 (Some(name), _) => return node::judge(name, &NodeGraph::new(&self.api.store().snapshot(), name), request, resource),
                 (None, Some(account)) if user.is_in(SYSTEM_ACCOUNTS) => controllers::may(account, &request.verb, resource),
@@ -59,6 +67,21 @@ impl Authorizer for SystemRules {
             },
         };
         if may { Ok(()) } else { Err(String::new()) }
+    }
+
+    fn rules(&self, user: &User, _: &str) -> SubjectRulesReviewStatus {
+        let mut rules = listing::of_groups(user);
+        if user.is_in(MASTERS) {
+            return rules;
+        }
+        if user.node().is_some() {
+            rules.incomplete = true;
+            rules.evaluation_error = Some("node authorizer does not support user rule resolution".to_owned());
+        } else if let Some(account) = user.name.strip_prefix(SYSTEM_ACCOUNT).filter(|_| user.is_in(SYSTEM_ACCOUNTS)) {
+            let own = controllers::rules(account).flat_map(|(verbs, resources)| listing::resource_rules(verbs, resources));
+            rules.resource_rules.extend(own);
+        }
+        rules
     }
 }
 

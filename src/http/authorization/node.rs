@@ -24,6 +24,8 @@ pub fn judge(node: &str, graph: &NodeGraph, request: &RequestInfo, resource: &Re
         ("", "pods", _) => pod(node, graph, request, resource),
         ("coordination.k8s.io", "leases", "") => lease(node, verb, resource),
         ("", "services", "") | ("discovery.k8s.io", "endpointslices", "") => may(READ.contains(&verb)),
+        // Its own server asks who its clients are and what they may do.
+        ("authorization.k8s.io", "subjectaccessreviews" | "localsubjectaccessreviews", "") => may(verb == "create"),
         ("" | "events.k8s.io", "events", "") => may(matches!(verb, "create" | "update" | "patch")),
         _ => may(false),
     }

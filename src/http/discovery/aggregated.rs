@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::resources::described;
 use super::{Group, Version};
 use crate::api::kinds::{Kind, Scope};
-use crate::http::review;
+use crate::http::reviews;
 
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
 
@@ -34,15 +34,16 @@ fn version(group: &Group, version: &Version) -> Value {
             "verbs": ["create"],
         }));
     }
-    if group.name == review::GROUP {
-        resources.push(json!({
-            "resource": review::PLURAL,
-            "singularResource": "selfsubjectreview",
-            "responseKind": kind_of("SelfSubjectReview", None),
-            "scope": "Cluster",
+    let review = |review: &reviews::Review| {
+        json!({
+            "resource": review.plural,
+            "singularResource": review.singular(),
+            "responseKind": kind_of(review.kind, None),
+            "scope": if review.is_namespaced { "Namespaced" } else { "Cluster" },
             "verbs": ["create"],
-        }));
-    }
+        })
+    };
+    resources.extend(reviews::of_group(group.name).map(review));
     resources.sort_by(|a, b| a["resource"].as_str().cmp(&b["resource"].as_str()));
     json!({"version": version.name, "resources": resources, "freshness": "Current"})
 }

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::front::Exchange;
 use super::negotiation::{Offer, Representation, Shape};
-use super::{response, review};
+use super::{response, reviews};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
 use resources::resources;
@@ -66,8 +66,9 @@ fn groups(registry: &Registry, core: bool) -> Vec<Group> {
         }
     }
     if !core {
-        // It has no kinds: what is asked of it is answered, and not kept.
-        groups.push(Group { name: review::GROUP, versions: vec![Version { name: "v1", kinds: Vec::new() }] });
+        // They have no kinds: what is asked of them is answered, and not kept.
+        let of_reviews = |name| Group { name, versions: vec![Version { name: reviews::VERSION, kinds: Vec::new() }] };
+        groups.extend(reviews::groups().map(of_reviews));
     }
     for group in &mut groups {
         group.versions.sort_by_key(|version| std::cmp::Reverse(version.name));

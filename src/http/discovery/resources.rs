@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Group, Version};
 use crate::api::kinds::{Kind, Subresource};
-use crate::http::review;
+use crate::http::reviews::{self, Review};
 
 /// One thing that can be asked for, as discovery describes it.
 pub struct Described {
@@ -50,10 +50,7 @@ pub(super) fn resources(group: &Group, version: &Version) -> Value {
     if group.name.is_empty() {
         resources.push(json!({"name": "bindings", "singularName": "binding", "namespaced": true, "kind": "Binding", "verbs": ["create"]}));
     }
-    if group.name == review::GROUP {
-        let review = json!({"name": review::PLURAL, "singularName": "selfsubjectreview", "namespaced": false, "kind": "SelfSubjectReview", "verbs": ["create"]});
-        resources.push(review);
-    }
+    resources.extend(reviews::of_group(group.name).map(review));
     for kind in &version.kinds {
         resources.push(resource(kind));
         resources.extend(kind.subresources.iter().map(|subresource| self::subresource(kind, *subresource)));
@@ -66,6 +63,11 @@ pub(super) fn resources(group: &Group, version: &Version) -> Value {
         list["groupVersion"] = format!("{}/{}", group.name, version.name).into();
     }
     list
+}
+
+fn review(review: &Review) -> Value {
+    let Review { plural, kind, is_namespaced, .. } = review;
+    json!({"name": plural, "singularName": review.singular(), "namespaced": is_namespaced, "kind": kind, "verbs": ["create"]})
 }
 
 fn resource(kind: &Kind) -> Value {

@@ -33,11 +33,9 @@ pub fn decode(body: &[u8]) -> Result<Option<Value>, Status> {
 
 /// The type of a kind, if it is one that is read.
 fn known(api_version: &str, kind: &str) -> Option<&'static Type> {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let named = |known: &&Type| known.kinds.contains(&[group, version, kind]);
     // Each group has options of its own name, and all are the same.
     let options = || Facts::get().named("apis.meta.v1.DeleteOptions").filter(|known| known.short_name() == kind);
-    Facts::get().types().iter().find(named).or_else(options).filter(|known| numbers::of(known.name).is_some())
+    Facts::get().kind(api_version, kind).or_else(options).filter(|known| numbers::of(known.name).is_some())
 }
 
 /// What stands around an object (`runtime.Unknown`).

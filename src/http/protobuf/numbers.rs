@@ -41,6 +41,7 @@ mod tests {
     use super::*;
     use crate::api::kinds::Registry;
     use crate::api::schema::{Facts, Shape, Type};
+    use crate::http::reviews::REVIEWS;
 
     fn names(message: &str) -> Vec<&'static str> {
         let entries = of(message).unwrap_or_else(|| panic!("{message} is not in the table")).values();
@@ -78,6 +79,9 @@ mod tests {
         let mut seen = Vec::new();
         for kind in Registry::built_in().all() {
             check(Facts::get().named(&kind.schema).unwrap(), &mut seen);
+        }
+        for review in &REVIEWS {
+            check(Facts::get().named(review.schema).unwrap(), &mut seen);
         }
         assert!(seen.contains(&"core.v1.EphemeralContainer"));
     }

@@ -12,7 +12,7 @@ use actix_web::{HttpResponse, web};
 
 use super::front::Exchange;
 use super::request::Resource;
-use super::{body, response, streams};
+use super::{body, response, reviews, streams};
 use crate::api::kinds::{KindRef, Registry, Subresource};
 use crate::api::status::Status;
 use crate::api::verbs::Target;
@@ -41,7 +41,8 @@ async fn serve(exchange: Exchange, resource: Resource, payload: web::Payload) ->
     let registry = exchange.front.registry();
     let collection = matches!(exchange.info.verb.as_str(), "list" | "watch" | "deletecollection");
     let Some(place) = locate(registry, &resource, collection) else {
-        let known = resource.group.is_empty() || registry.all().any(|kind| kind.group == resource.group);
+        let group = resource.group.as_str();
+        let known = group.is_empty() || reviews::groups().contains(&group) || registry.all().any(|kind| kind.group == group);
         return if known { Err(Status::no_such_resource()) } else { Ok(response::nowhere()) };
     };
     if *exchange.request.method() == Method::HEAD {

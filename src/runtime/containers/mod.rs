@@ -124,6 +124,8 @@ pub struct RuntimeInfo {
     pub architecture: String,
     pub cpus: u64,
     pub memory_bytes: u64,
+    /// Where containers write; 0 if it is not known.
+    pub storage_bytes: u64,
     /// One sentence a person should read, if this runtime cannot do all that it should.
     pub warning: Option<String>,
 }

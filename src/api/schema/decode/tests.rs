@@ -74,6 +74,11 @@ fn bodies_of_no_type_or_of_another_are_refused_in_upstreams_words() {
             r#"{"apiVersion":"v1","kind":"Pod","spec":{}}"#,
             "Pod in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap): unknown conversion".into(),
         ),
+        (
+            r#"{"apiVersion":"apps/v1","kind":"Deployment"}"#,
+            "Deployment in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Deployment) to (core.ConfigMap): unknown conversion"
+                .into(),
+        ),
     ] {
         assert_eq!(json_of(CONFIG_MAP, body), Err(message), "{body}");
     }

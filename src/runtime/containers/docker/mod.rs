@@ -155,6 +155,11 @@ fn carries(labels: &Labels, wanted: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
+/// Of the file system on which the engine keeps containers; 0 where this process cannot see it.
+fn size_of_storage(root: &str) -> u64 {
+    nix::sys::statvfs::statvfs(root).map_or(0, |found| found.blocks() * found.fragment_size())
+}
+
 async fn inspect(engine: &Engine, id: &str) -> Result<Inspected> {
     let inspected = engine.client.inspect_container(id, None::<InspectContainerOptions>).await;
     inspected.map(Inspected::read).map_err(from_bollard)
@@ -205,6 +210,7 @@ impl ContainerRuntime for Docker {
             },
             cpus: info.ncpu.unwrap_or(0).max(0) as u64,
             memory_bytes: info.mem_total.unwrap_or(0).max(0) as u64,
+            storage_bytes: size_of_storage(info.docker_root_dir.as_deref().unwrap_or("/")),
             warning: self.network.is_none().then(|| {
                 "without root, pods are on Docker's bridge: their addresses are Docker's, and cluster IPs are reached from the host only"
                     .to_owned()

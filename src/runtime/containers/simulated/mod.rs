@@ -42,6 +42,7 @@ pub struct Profile {
     pub jitter: f64,
     pub cpus: u64,
     pub memory_bytes: u64,
+    pub storage_bytes: u64,
     /// Why pulls of these references fail.
     pub bad_images: BTreeMap<String, String>,
 }
@@ -55,6 +56,7 @@ impl Default for Profile {
             jitter: 0.2,
             cpus: 4,
             memory_bytes: 16 << 30,
+            storage_bytes: 100 << 30,
             bad_images: BTreeMap::new(),
         }
     }
@@ -257,6 +259,7 @@ impl ContainerRuntime for Simulated {
             architecture: "amd64".to_owned(),
             cpus: self.inner.profile.cpus,
             memory_bytes: self.inner.profile.memory_bytes,
+            storage_bytes: self.inner.profile.storage_bytes,
             warning: None,
         })
     }
