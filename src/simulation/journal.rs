@@ -212,9 +212,7 @@ impl Journal {
         }
         let text = |entry: Option<&Entry>| entry.map_or_else(|| "nothing".to_owned(), Entry::to_string);
         let (one, other) = (self.entries(), other.entries());
-        (0..one.len().max(other.len()))
-            .map(|at| (at, text(one.get(at)), text(other.get(at))))
-            .find(|(_, one, other)| one != other)
+        (0..one.len().max(other.len())).map(|at| (at, text(one.get(at)), text(other.get(at)))).find(|(_, one, other)| one != other)
     }
 
     /// Writes down what happens now.

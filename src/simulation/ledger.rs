@@ -73,6 +73,9 @@ impl Ledger {
     pub fn written(&self, collection: &str, below: &str, first: Revision, last: Revision) -> Option<(&Key, Revision)> {
         let from = self.order.partition_point(|(revision, _)| *revision < first);
         let range = self.order.range(from..).take_while(|(revision, _)| *revision <= last);
-        range.filter(|(_, key)| &*key.collection == collection && key.path.starts_with(below)).map(|(revision, key)| (key, *revision)).next()
+        range
+            .filter(|(_, key)| &*key.collection == collection && key.path.starts_with(below))
+            .map(|(revision, key)| (key, *revision))
+            .next()
     }
 }

@@ -31,7 +31,8 @@ pub fn shrink(script: &Script, tried: &mut dyn FnMut(usize, bool)) -> Result<Opt
         let size = steps.len().div_ceil(parts);
         let mut shrunk = false;
         for start in (0..steps.len()).step_by(size) {
-            let rest: Vec<Step> = steps.iter().enumerate().filter(|(at, _)| *at < start || *at >= start + size).map(|(_, step)| step.clone()).collect();
+            let rest: Vec<Step> =
+                steps.iter().enumerate().filter(|(at, _)| *at < start || *at >= start + size).map(|(_, step)| step.clone()).collect();
             if attempt(Script { steps: rest, ..best.0.clone() }, &mut best)? {
                 shrunk = true;
                 break;

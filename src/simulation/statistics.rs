@@ -119,7 +119,9 @@ impl Latencies {
     fn of(all: &[Duration]) -> Self {
         let mut sorted = all.to_vec();
         sorted.sort_unstable();
-        let at = |share: f64| sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1))).map_or(0.0, Duration::as_secs_f64);
+        let at = |share: f64| {
+            sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1))).map_or(0.0, Duration::as_secs_f64)
+        };
         Self { count: sorted.len(), p50: at(0.5), p99: at(0.99) }
     }
 }

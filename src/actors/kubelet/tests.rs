@@ -50,7 +50,11 @@ impl Scene {
     fn start_node(&self, entropy: &Entropy) -> KubeletHandle {
         let informers = Informers::new(self.supervisor.supervisor("informers", Strategy::OneForOne), self.client.clone(), entropy);
         let pods = PodRouter::start(&self.supervisor, informers.typed::<Pod>());
-        let machine = Machine { runtime: Arc::new(self.runtime.clone()), files: Arc::new(SimulatedFiles), dial: Arc::new(SimulatedDial(self.runtime.clone())) };
+        let machine = Machine {
+            runtime: Arc::new(self.runtime.clone()),
+            files: Arc::new(SimulatedFiles),
+            dial: Arc::new(SimulatedDial(self.runtime.clone())),
+        };
         let mut options = Options::new("n1", "192.0.2.1".parse().unwrap());
         options.pod_range = Some("10.244.0.0/24".parse().unwrap());
         start(&self.supervisor, self.client.clone(), &informers, &pods, machine, entropy, options)
@@ -251,6 +255,20 @@ fn a_pod_that_does_not_fit_is_rejected() {
         let pod = scene.pod("big", "rejected", |pod| phase(pod) == "Failed").await;
         assert_eq!(pod.status.unwrap().reason.as_deref(), Some("OutOfcpu"));
         assert!(scene.containers().await.is_empty());
+    });
+}
+
+/// It would hang: time stands still while a worker turns without waiting.
+#[test]
+fn the_worker_of_a_pod_that_has_ended_waits_though_its_volumes_are_old() {
+    scene(|scene| async move {
+        scene.put("ConfigMap", "default", "settings", json!({"data": {"a": "1"}})).await;
+        let container = json!({"name": "once", "image": "job", "command": ["true"], "volumeMounts": [{"name": "v", "mountPath": "/v"}]});
+        let volumes = json!([{"name": "v", "configMap": {"name": "settings"}}]);
+        scene.create("a", json!({"restartPolicy": "Never", "containers": [container], "volumes": volumes})).await;
+        scene.pod("a", "done", |pod| phase(pod) == "Succeeded").await;
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+        assert_eq!(phase(&scene.client.typed::<Pod>().get("default", "a").await.unwrap()), "Succeeded");
     });
 }
 

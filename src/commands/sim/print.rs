@@ -55,7 +55,11 @@ fn text(outcome: &RunOutcome, wall: Duration) {
     println!("  checks      {}", list(outcome.checks.iter().map(|(name, count)| format!("{name} {count}")).collect()));
     println!("  pods        {}", list(statistics.pods.iter().map(|(phase, count)| format!("{phase} {count}")).collect()));
     let latency = |name: &str, of: &crate::simulation::Latencies| format!("{name} {:.3} s, p99 {:.3} s (of {})", of.p50, of.p99, of.count);
-    println!("  latencies   {}; {}", latency("bound after p50", &statistics.scheduling), latency("running after p50", &statistics.starting));
+    println!(
+        "  latencies   {}; {}",
+        latency("bound after p50", &statistics.scheduling),
+        latency("running after p50", &statistics.starting)
+    );
     println!(
         "  restarts    containers {}, actors {}, process {}",
         statistics.container_restarts,

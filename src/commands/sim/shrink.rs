@@ -24,7 +24,13 @@ impl Shrink {
             return Err(format!("{}: it breaks nothing any more", self.failure.display()).into());
         };
         let path = self.failure.with_extension("min.json");
-        println!("{} of {} deeds are left, {} nodes, {} pods:", script.steps.len(), failure.script.steps.len(), script.scenario.nodes.count, script.scenario.pods);
+        println!(
+            "{} of {} deeds are left, {} nodes, {} pods:",
+            script.steps.len(),
+            failure.script.steps.len(),
+            script.scenario.nodes.count,
+            script.scenario.pods
+        );
         for step in &script.steps {
             println!("  {} {}", step.at, serde_json::to_string(&step.deed)?);
         }

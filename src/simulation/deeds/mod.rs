@@ -230,7 +230,9 @@ impl Deed {
             | Self::ConflictStorm { rate, .. }
             | Self::DropWatches { rate, .. }
             | Self::ForgetPlaces { rate, .. } => Some(("rate", *rate)),
-            Self::KillContainers { share, .. } | Self::OomKill { share, .. } | Self::WedgeContainers { share, .. } => Some(("share", *share)),
+            Self::KillContainers { share, .. } | Self::OomKill { share, .. } | Self::WedgeContainers { share, .. } => {
+                Some(("share", *share))
+            }
             _ => None,
         };
         match rate {

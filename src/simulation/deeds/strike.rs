@@ -190,7 +190,8 @@ impl Cluster {
 /// A share of a machine's running containers, the oldest of them.
 async fn some(machine: &Machine, share: f64) -> Vec<ContainerId> {
     let containers = machine.runtime.list_containers(&ContainerFilter::default()).await.unwrap_or_default();
-    let running: Vec<ContainerId> = containers.into_iter().filter(|container| matches!(container.state, ContainerState::Running { .. })).map(|it| it.id).collect();
+    let running: Vec<ContainerId> =
+        containers.into_iter().filter(|container| matches!(container.state, ContainerState::Running { .. })).map(|it| it.id).collect();
     let count = (running.len() as f64 * share).ceil() as usize;
     running.into_iter().take(count).collect()
 }

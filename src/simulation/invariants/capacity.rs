@@ -38,7 +38,8 @@ impl Invariant for Capacity {
         let Some(pod) = moment.change.after.as_deref().and_then(running) else { return Ok(()) };
         self.add(pod, 1);
         let (Some(load), Some(node)) = (self.nodes.get(&pod.node), moment.scene.node(&pod.node)) else { return Ok(()) };
-        let limits = [("pods", load.pods, node.pods), ("cpu", load.cpu_milli, node.cpu_milli), ("memory", load.memory_bytes, node.memory_bytes)];
+        let limits =
+            [("pods", load.pods, node.pods), ("cpu", load.cpu_milli, node.cpu_milli), ("memory", load.memory_bytes, node.memory_bytes)];
         match limits.into_iter().find(|(_, load, limit)| load > limit) {
             Some((what, load, limit)) => {
                 Err(Broken::of(key, format!("with it, {load} of {what} (thousandths, bytes) run on {}, which can give {limit}", pod.node)))

@@ -32,7 +32,8 @@ impl Invariant for Endpoints {
 
 fn ready<'a>(scene: &'a Scene, service: &View, spec: &ServiceView) -> BTreeSet<&'a str> {
     let selected = |view: &View| {
-        view.meta.namespace == service.meta.namespace && spec.selector.iter().all(|(label, value)| view.meta.labels.get(label) == Some(value))
+        view.meta.namespace == service.meta.namespace
+            && spec.selector.iter().all(|(label, value)| view.meta.labels.get(label) == Some(value))
     };
     let serves = |view: &View, pod: &PodView| {
         let lives = view.meta.deletion_timestamp.is_none() && !matches!(&*pod.phase, "Succeeded" | "Failed");

@@ -38,7 +38,9 @@ impl Invariant for Single {
                 Ok(())
             }
             1 => Ok(()),
-            many => Err(Broken::by_itself(format!("{many} containers {name} of the pod with UID {pod_uid} run at once, the newest on {node}"))),
+            many => {
+                Err(Broken::by_itself(format!("{many} containers {name} of the pod with UID {pod_uid} run at once, the newest on {node}")))
+            }
         }
     }
 }

@@ -100,8 +100,8 @@ struct Memory {
 enum Turn {
     /// Look again at once.
     Again,
-    /// Nothing to do until something happens, or this time comes.
-    Wait(Option<Timestamp>),
+    /// Nothing to do until something happens, or one of these times comes: that of the pod's life, and that of its volumes.
+    Wait(Option<Timestamp>, Option<Instant>),
     /// Nothing is left of the pod.
     Finished,
 }
@@ -118,18 +118,18 @@ impl Work {
             match self.turn().await {
                 Ok(Turn::Finished) => return,
                 Ok(Turn::Again) => {}
-                Ok(Turn::Wait(wake_at)) => self.wait(seen, wake_at).await,
+                Ok(Turn::Wait(wake_at, refresh_at)) => self.wait(seen, wake_at, refresh_at).await,
                 Err(error) => {
                     tracing::warn!(pod = self.desk.uid(), error, "will try again");
-                    self.wait(seen, Some(clock::now() + RETRY)).await;
+                    self.wait(seen, Some(clock::now() + RETRY), None).await;
                 }
             }
         }
     }
 
-    async fn wait(&self, seen: u64, wake_at: Option<Timestamp>) {
+    async fn wait(&self, seen: u64, wake_at: Option<Timestamp>, refresh_at: Option<Instant>) {
         let due = wake_at.map(|at| Duration::try_from(at.duration_since(clock::now())).unwrap_or_default());
-        let refresh = self.memory.borrow().mounted_at.map(|at| (at + REFRESH).saturating_duration_since(clock::instant()));
+        let refresh = refresh_at.map(|at| at.saturating_duration_since(clock::instant()));
         let timer = async {
             match due.into_iter().chain(refresh).min() {
                 Some(delay) => tokio::time::sleep(delay).await,
@@ -157,10 +157,8 @@ impl Work {
         if outcome.actions.is_empty() {
             self.report(&object, &outcome.status).await?;
             let settled = self.settle_troubles(&object, &pod);
-            if !outcome.ended {
-                self.refresh(&object, &pod).await;
-            }
-            return Ok(if settled { Turn::Again } else { Turn::Wait(outcome.wake_at) });
+            let refresh_at = if outcome.ended { None } else { self.refresh(&object, &pod).await };
+            return Ok(if settled { Turn::Again } else { Turn::Wait(outcome.wake_at, refresh_at) });
         }
         let act = self.act(&object, &pod, &world, outcome.actions.clone());
         let both = join(self.report(&object, &outcome.status), act);
@@ -252,12 +250,16 @@ impl Work {
         settled
     }
 
-    /// Brings volumes up to date that follow objects.
-    async fn refresh(&self, object: &Object, pod: &Pod) {
+    /// Brings volumes up to date that follow objects, and says when that is due again; never for a pod that has none.
+    async fn refresh(&self, object: &Object, pod: &Pod) -> Option<Instant> {
+        if !volumes::may_change(pod) {
+            return None;
+        }
         let due = self.memory.borrow().mounted_at.is_none_or(|at| at + REFRESH <= clock::instant());
-        if due && volumes::may_change(pod) && self.mount(object, pod).await.is_err() {
+        if due && self.mount(object, pod).await.is_err() {
             self.memory.borrow_mut().mounted_at = Some(clock::instant());
         }
+        self.memory.borrow().mounted_at.map(|at| at + REFRESH)
     }
 
     /// Makes the volumes. The error says which cannot be made, as events do too.
