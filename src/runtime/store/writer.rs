@@ -59,11 +59,10 @@ impl<T: Stored> Writer<T> {
     /// Publishes what is durable but was never published.
     fn catch_up(&self) -> Result<(), EngineError> {
         let published = self.shared.snapshot.load_full();
-        let recovered = self.shared.engine.recover()?;
-        if recovered.revision <= published.revision {
+        if self.shared.engine.revision()? <= published.revision {
             return Ok(());
         }
-        let durable = restore(recovered)?;
+        let durable = restore(self.shared.engine.recover()?)?;
         let events = difference(&published, &durable);
         self.shared.publish(durable, events);
         Ok(())
