@@ -21,6 +21,8 @@ pub struct NodeInfo {
     /// False for one that pods name but that is not (or no longer) there.
     pub known: bool,
     pub unschedulable: bool,
+    /// Where it stands in the column of nodes.
+    pub place: usize,
     pub name: Arc<str>,
     pub taints: Vec<v1::Taint>,
     pub requested: Resources,
@@ -57,8 +59,8 @@ struct Status {
 }
 
 impl NodeInfo {
-    pub fn named(name: &str) -> Self {
-        Self { name: name.into(), ..Self::default() }
+    pub fn named(name: &str, place: usize) -> Self {
+        Self { place, name: name.into(), ..Self::default() }
     }
 
     /// Takes over what the node's object says; its pods stay.
