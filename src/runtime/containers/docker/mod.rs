@@ -5,6 +5,7 @@
 
 mod blueprint;
 mod cgroups;
+mod connections;
 mod engine;
 mod errors;
 mod events;
