@@ -82,12 +82,13 @@ impl<T: Stored> Writer<T> {
             }
             return;
         }
-        let staged = Staged::new(&self.shared.snapshot.load(), batches);
+        let mut staged = Staged::new(&self.shared.snapshot.load(), batches);
         let shared = self.shared.clone();
         let append = async move {
-            let outcome = match staged.records.is_empty() {
+            let records = mem::take(&mut staged.records);
+            let outcome = match records.is_empty() {
                 true => Ok(()),
-                false => shared.engine.append(staged.snapshot.revision, staged.records.clone()).await,
+                false => shared.engine.append(staged.snapshot.revision, records).await,
             };
             staged.settle(&shared, outcome);
         };
