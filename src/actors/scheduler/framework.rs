@@ -211,7 +211,7 @@ fn decide(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, search:
         }
     };
     let wanted = enough(known);
-    // Sorted by name only if somebody will read them.
+    // Nobody reads them once a node has been found.
     let mut refusals = Vec::new();
     let mut feasible: Vec<&NodeInfo> = Vec::with_capacity(wanted.min(known));
     let mut looked = 0;
@@ -226,7 +226,8 @@ fn decide(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, search:
         }
         match fits(plugins, &filters, pod, cluster, node) {
             Ok(()) => feasible.push(node),
-            Err(refusal) => refusals.push((node, refusal)),
+            Err(refusal) if feasible.is_empty() => refusals.push((node, refusal)),
+            Err(_) => {}
         }
     }
     search.start = if column.is_empty() { 0 } else { (search.start + looked) % column.len() };

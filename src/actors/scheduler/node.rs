@@ -21,14 +21,14 @@ pub struct NodeInfo {
     /// False for one that pods name but that is not (or no longer) there.
     pub known: bool,
     pub unschedulable: bool,
-    /// Where it stands in the column of nodes.
-    pub place: usize,
     pub name: Arc<str>,
     pub taints: Vec<v1::Taint>,
     pub requested: Resources,
     pub allocatable: Resources,
     /// The sum of [`PodInfo::weight`].
     pub weight: (i64, i64),
+    /// Where it stands in the column of nodes.
+    pub place: usize,
     /// Image name to size in bytes.
     pub images: BTreeMap<String, i64>,
     pub labels: BTreeMap<String, String>,
