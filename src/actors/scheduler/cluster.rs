@@ -348,6 +348,8 @@ mod tests {
     }
 
     proptest! {
+        // Each case compares everything after every step.
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn what_is_kept_is_what_a_count_would_find(steps in steps()) {
             let plugins = default_profile();
