@@ -71,7 +71,7 @@ fn place(mut cluster: Cluster, pods: &[Arc<PodInfo>]) -> f64 {
     let mut search = Search { start: 0, entropy: Entropy::from_seed(7) };
     let begun = Instant::now();
     for pod in pods {
-        let node = schedule(&plugins, pod, &cluster, &mut search).unwrap_or_else(|why| panic!("{}", why.message()));
+        let node = schedule(&plugins, pod, &mut cluster, &mut search).unwrap_or_else(|why| panic!("{}", why.message()));
         cluster.put_pod(pod.clone(), &node);
     }
     pods.len() as f64 / begun.elapsed().as_secs_f64()

@@ -136,8 +136,8 @@ impl Object {
 
     /// What `read` finds in the object, worked out once however many ask. All who ask one object must ask for the same:
     /// the selectable fields of its kind.
-    pub fn fields(&self, read: impl FnOnce(&Value) -> Box<[Box<str>]>) -> &[Box<str>] {
-        self.0.fields.get_or_init(|| read(&self.value()))
+    pub fn fields(&self, read: impl FnOnce(&[u8]) -> Box<[Box<str>]>) -> &[Box<str>] {
+        self.0.fields.get_or_init(|| read(&self.0.bytes))
     }
 }
 

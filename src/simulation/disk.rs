@@ -140,6 +140,10 @@ impl Engine for Disk {
         Ok(Recovered { revision: platter.revision, entries })
     }
 
+    fn revision(&self) -> Result<Revision, EngineError> {
+        Ok(self.0.lock().revision)
+    }
+
     fn compact(&self) -> Result<(), EngineError> {
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::nodes::health::NodeView;
 use super::pod::{PodView, Toleration};
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::events::{About, Recorder};
+use crate::actors::informer::index::node_name;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, DeleteOptions, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
@@ -71,19 +72,26 @@ impl Reconciler for TaintEviction {
     fn watches(&self) -> Vec<Watch<Self>> {
         vec![
             Watch::new(&self.nodes, Self::concerned),
-            Watch::new(&self.pods, |_, delta| if delta.new.is_some() { vec![delta.key.clone()] } else { Vec::new() }),
+            Watch::new(&self.pods, |_, delta| delta.new.iter().filter(|pod| !node_name(pod).is_empty()).map(ObjectKey::from).collect()),
         ]
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Status> {
-        let Some(pod) = self.pods.view().get(key).map(|entry| entry.project::<PodView>()) else { return Ok(Outcome::Done) };
-        if pod.is_deleting() || pod.is_finished() || pod.spec.node_name.is_empty() {
+        let pods = self.pods.view();
+        let Some(entry) = pods.get(key) else { return Ok(Outcome::Done) };
+        let node = ObjectKey::new("", node_name(entry));
+        let Some(node) = self.nodes.view().get(&node).map(|entry| entry.project::<NodeView>()) else { return Ok(Outcome::Done) };
+        let taints = evicting(&node);
+        // Most nodes have none, and then nothing more is read of the pod.
+        if taints.is_empty() {
             return Ok(Outcome::Done);
         }
-        let node = ObjectKey::new("", pod.spec.node_name.as_str());
-        let Some(node) = self.nodes.view().get(&node).map(|entry| entry.project::<NodeView>()) else { return Ok(Outcome::Done) };
+        let pod = entry.project::<PodView>();
+        if pod.is_deleting() || pod.is_finished() {
+            return Ok(Outcome::Done);
+        }
         let now = clock::now();
-        match due(&evicting(&node), &pod.spec.tolerations, now) {
+        match due(&taints, &pod.spec.tolerations, now) {
             Some(due) if due <= now => self.evict(&pod).await.map(|()| Outcome::Done),
             due => Ok(Outcome::at(due, now)),
         }

@@ -18,6 +18,7 @@ use serde_json::json;
 use super::pod::PodView;
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::events::{About, Recorder};
+use crate::actors::informer::index::node_name;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
@@ -237,11 +238,11 @@ impl Reconciler for Nodes {
 
 impl Nodes {
     fn away(&self, delta: &Delta) -> Vec<ObjectKey> {
-        let Some(pod) = delta.new.as_ref().map(PodView::from).filter(PodView::is_ready) else { return Vec::new() };
-        let key = ObjectKey::new("", pod.spec.node_name.as_str());
+        let Some(pod) = &delta.new else { return Vec::new() };
+        let key = ObjectKey::new("", node_name(pod));
         let is_away = |node: &NodeView| node.ready() == Some("Unknown");
         let away = self.nodes.view().get(&key).is_some_and(|node| is_away(&node.project::<NodeView>()));
-        if away { vec![key] } else { Vec::new() }
+        if away && PodView::from(pod).is_ready() { vec![key] } else { Vec::new() }
     }
 }
 

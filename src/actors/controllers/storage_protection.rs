@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Outcome, Reconciler, Tools, Watch};
+use crate::actors::informer::index::node_name;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
@@ -25,9 +26,8 @@ struct Pod {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 struct Spec {
-    node_name: String,
     volumes: Vec<Volume>,
 }
 
@@ -50,13 +50,13 @@ struct Used(BTreeSet<String>);
 
 impl From<&Object> for Used {
     fn from(object: &Object) -> Self {
+        if node_name(object).is_empty() {
+            return Self(BTreeSet::new());
+        }
         let Pod { spec } = object.parse().unwrap_or_else(|error| {
             tracing::error!(pod = object.name(), %error, "a stored pod cannot be parsed");
             Pod::default()
         });
-        if spec.node_name.is_empty() {
-            return Self(BTreeSet::new());
-        }
         let claims = spec.volumes.into_iter().filter_map(|volume| match (volume.persistent_volume_claim, volume.ephemeral) {
             (Some(source), _) => Some(source.claim_name),
             // Such a claim is named after its pod and the volume (Ephemeral Volumes).

@@ -1,8 +1,10 @@
 //! Ways to find objects of a view without looking at all of them.
 
+use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 
 use super::ObjectKey;
+use crate::api::kinds::Registry;
 use crate::api::object::Object;
 
 /// A way to find objects: an object is found under each of the values that `values` gives for it.
@@ -26,7 +28,7 @@ pub const ORPHAN: Index = Index {
 };
 
 /// By `spec.nodeName`: the empty text finds what is not bound yet.
-pub const NODE: Index = Index { name: "node", values: |object| vec![node_name(object)] };
+pub const NODE: Index = Index { name: "node", values: |object| vec![node_name(object).to_owned()] };
 
 /// Persistent volumes, and claims of them, by the class of storage.
 pub const CLASS: Index = Index { name: "class", values: |object| vec![storage_class(object)] };
@@ -101,16 +103,7 @@ pub(super) fn label(namespace: &str, key: &str, value: &str) -> String {
     format!("{namespace}/{key}={value}")
 }
 
-fn node_name(object: &Object) -> String {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Pod {
-        spec: Spec,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Spec {
-        node_name: String,
-    }
-    object.parse::<Pod>().unwrap_or_default().spec.node_name
+/// The node that a pod is bound to; empty if to none. The pod remembers the answer.
+pub fn node_name(pod: &Object) -> &str {
+    Registry::built_in().of::<Pod>().field(pod, "spec.nodeName").unwrap_or_default()
 }

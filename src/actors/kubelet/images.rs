@@ -19,20 +19,31 @@ pub struct PullFailure {
     pub message: String,
 }
 
-/// The image of a container, pulled if its policy says so.
-pub async fn ensure(context: &Context, pod: &Pod, member: &Member<'_>, about: &About) -> Result<Image, PullFailure> {
+fn policy<'a>(member: &'a Member<'_>) -> &'a str {
+    member.spec.image_pull_policy.as_deref().unwrap_or("IfNotPresent")
+}
+
+/// Whether it does not matter what is present.
+pub fn is_always_pulled(member: &Member<'_>) -> bool {
+    policy(member) == "Always"
+}
+
+/// The image of a container, pulled if its policy says so; `known` is the one that is present, if it has been found already.
+pub async fn ensure(context: &Context, pod: &Pod, member: &Member<'_>, known: Option<Image>, about: &About) -> Result<Image, PullFailure> {
     let reference = member.spec.image.as_deref().unwrap_or_default();
-    let policy = member.spec.image_pull_policy.as_deref().unwrap_or("IfNotPresent");
-    let runtime = &context.machine.runtime;
-    if policy != "Always" {
-        match runtime.image(reference).await {
+    if !is_always_pulled(member) {
+        let found = match known {
+            Some(image) => Ok(image),
+            None => context.machine.runtime.image(reference).await,
+        };
+        match found {
             Ok(image) => {
                 let message = format!("Container image {reference:?} already present on machine and can be accessed by the pod");
                 context.events.normal(about.clone(), "Pulled", message);
                 return Ok(image);
             }
             Err(Error::InvalidImageName(_)) => return Err(invalid_name(context, reference, about)),
-            Err(_) if policy == "Never" => {
+            Err(_) if policy(member) == "Never" => {
                 let message = format!("Container image {reference:?} is not present with pull policy of Never");
                 context.events.warning(about.clone(), "ErrImageNeverPull", message.clone());
                 return Err(PullFailure { reason: "ErrImageNeverPull", message });

@@ -77,7 +77,7 @@ fn requirement_holds(requirement: &v1::NodeSelectorRequirement, value: Option<&s
 }
 
 /// Other pods, and the topology within which being beside them counts.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodTerm {
     selector: LabelSelector,
     namespaces: BTreeSet<String>,

@@ -10,6 +10,7 @@ use super::cluster::Cluster;
 use super::event::ClusterEvent;
 use super::node::NodeInfo;
 use super::pod::PodInfo;
+use super::tally::Question;
 use crate::runtime::entropy::Entropy;
 
 /// The best score that a plugin can give a node.
@@ -41,6 +42,11 @@ pub trait Plugin: Send + Sync {
     /// How much its scores count.
     fn weight(&self) -> i64 {
         1
+    }
+
+    /// What it has to know of other pods to judge nodes for this one. The answers are kept for the next like it.
+    fn questions(&self, _pod: &PodInfo, _cluster: &Cluster) -> Vec<Question> {
+        Vec::new()
     }
 
     /// How it judges nodes for this pod; `None` if it has nothing to say of it.
@@ -181,7 +187,19 @@ fn enough(nodes: usize) -> usize {
 ///
 /// # Errors
 /// No node can take it; the diagnosis says why not, for each.
-pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, search: &mut Search) -> Result<Arc<str>, Box<Diagnosis>> {
+pub fn schedule(
+    plugins: &[Box<dyn Plugin>],
+    pod: &PodInfo,
+    cluster: &mut Cluster,
+    search: &mut Search,
+) -> Result<Arc<str>, Box<Diagnosis>> {
+    for plugin in plugins {
+        plugin.questions(pod, cluster).into_iter().for_each(|question| cluster.keep(question));
+    }
+    decide(plugins, pod, cluster, search)
+}
+
+fn decide(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, search: &mut Search) -> Result<Arc<str>, Box<Diagnosis>> {
     let column = cluster.column();
     let known = cluster.known();
     let mut diagnosis = Diagnosis { nodes: known, ..Diagnosis::default() };
@@ -193,6 +211,8 @@ pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, s
         }
     };
     let wanted = enough(known);
+    // Nobody reads them once a node has been found.
+    let mut refusals = Vec::new();
     let mut feasible: Vec<&NodeInfo> = Vec::with_capacity(wanted.min(known));
     let mut looked = 0;
     let (before, after) = column.split_at(search.start.min(column.len()));
@@ -206,12 +226,16 @@ pub fn schedule(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, s
         }
         match fits(plugins, &filters, pod, cluster, node) {
             Ok(()) => feasible.push(node),
-            Err(refusal) => _ = diagnosis.refusals.insert(node.name.clone(), refusal),
+            Err(refusal) if feasible.is_empty() => refusals.push((node, refusal)),
+            Err(_) => {}
         }
     }
     search.start = if column.is_empty() { 0 } else { (search.start + looked) % column.len() };
     match feasible.as_slice() {
-        [] => Err(Box::new(diagnosis)),
+        [] => {
+            diagnosis.refusals = refusals.into_iter().map(|(node, refusal)| (node.name.clone(), refusal)).collect();
+            Err(Box::new(diagnosis))
+        }
         [only] => Ok(only.name.clone()),
         several => Ok(best(plugins, pod, cluster, several, &mut search.entropy).name.clone()),
     }

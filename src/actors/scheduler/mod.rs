@@ -7,6 +7,7 @@
 mod affinity;
 mod binder;
 mod cluster;
+mod counts;
 mod event;
 pub mod framework;
 mod node;
@@ -16,8 +17,10 @@ mod preemption;
 mod queue;
 mod resources;
 mod spread;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod topology;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,7 +158,7 @@ impl Scheduler {
     }
 
     fn decide(&mut self, pod: Arc<PodInfo>) {
-        match schedule(&self.plugins, &pod, &self.cluster, &mut self.search) {
+        match schedule(&self.plugins, &pod, &mut self.cluster, &mut self.search) {
             Ok(node) => self.place(pod, &node),
             Err(diagnosis) => self.refuse(pod, *diagnosis),
         }

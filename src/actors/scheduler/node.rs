@@ -27,6 +27,8 @@ pub struct NodeInfo {
     pub allocatable: Resources,
     /// The sum of [`PodInfo::weight`].
     pub weight: (i64, i64),
+    /// Where it stands in the column of nodes.
+    pub place: usize,
     /// Image name to size in bytes.
     pub images: BTreeMap<String, i64>,
     pub labels: BTreeMap<String, String>,
@@ -57,8 +59,8 @@ struct Status {
 }
 
 impl NodeInfo {
-    pub fn named(name: &str) -> Self {
-        Self { name: name.into(), ..Self::default() }
+    pub fn named(name: &str, place: usize) -> Self {
+        Self { place, name: name.into(), ..Self::default() }
     }
 
     /// Takes over what the node's object says; its pods stay.

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1;
 
 use super::affinity::tolerates;
+use super::cluster::Cluster;
+use super::counts::Counted;
 use super::node::NodeInfo;
 use super::pod::PodInfo;
+use super::tally::{Question, Who};
 use crate::api::selector::LabelSelector;
 
 /// How far the number of like pods may differ between domains.
@@ -19,9 +22,22 @@ pub struct Constraint {
     pub hard: bool,
     honors_affinity: bool,
     honors_taints: bool,
+    like: Like,
+}
+
+/// Which pods are like the one that a constraint is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Like {
     selector: Option<LabelSelector>,
     /// From `matchLabelKeys`: labels that must be those of the pod itself.
     same: BTreeMap<String, String>,
+}
+
+impl Like {
+    pub fn is(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.selector.as_ref().is_some_and(|selector| selector.matches(labels))
+            && self.same.iter().all(|(key, value)| labels.get(key) == Some(value))
+    }
 }
 
 impl Constraint {
@@ -34,8 +50,10 @@ impl Constraint {
             hard: constraint.when_unsatisfiable == "DoNotSchedule",
             honors_affinity: constraint.node_affinity_policy.as_deref() != Some("Ignore"),
             honors_taints: constraint.node_taints_policy.as_deref() == Some("Honor"),
-            selector: constraint.label_selector.as_ref().and_then(|selector| LabelSelector::from_spec(selector).ok()),
-            same: keys.into_iter().filter_map(|key| labels.get(&key).map(|value| (key.clone(), value.clone()))).collect(),
+            like: Like {
+                selector: constraint.label_selector.as_ref().and_then(|selector| LabelSelector::from_spec(selector).ok()),
+                same: keys.into_iter().filter_map(|key| labels.get(&key).map(|value| (key.clone(), value.clone()))).collect(),
+            },
         }
     }
 
@@ -48,45 +66,42 @@ impl Constraint {
             hard: false,
             honors_affinity: true,
             honors_taints: false,
-            selector: Some(selector),
-            same: BTreeMap::new(),
+            like: Like { selector: Some(selector), same: BTreeMap::new() },
         }
     }
 
     /// Whether a pod of the same namespace counts.
     pub fn counts(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.selector.as_ref().is_some_and(|selector| selector.matches(labels))
-            && self.same.iter().all(|(key, value)| labels.get(key) == Some(value))
+        self.like.is(labels)
+    }
+
+    /// What it asks of all nodes that have these keys; `None` if which of them it compares depends on more than a question can say.
+    pub fn question(&self, pod: &PodInfo, keys: &BTreeSet<String>) -> Option<Question> {
+        let is_particular = self.honors_taints || self.honors_affinity && pod.node_required.is_some();
+        (!is_particular).then(|| self.bare_question(pod, keys))
+    }
+
+    fn bare_question(&self, pod: &PodInfo, keys: &BTreeSet<String>) -> Question {
+        Question {
+            topology_key: self.topology_key.clone(),
+            who: Who::Like(pod.key.namespace.clone(), self.like.clone()),
+            keys: keys.clone(),
+            node_selector: if self.honors_affinity { pod.node_selector.clone() } else { BTreeMap::new() },
+        }
+    }
+
+    /// The pods that it counts on nodes that have these keys.
+    pub fn counted(&self, pod: &PodInfo, cluster: &Cluster, keys: &BTreeSet<String>) -> Counted {
+        match self.question(pod, keys) {
+            Some(question) => cluster.counted(question),
+            None => cluster.counted_on(self.bare_question(pod, keys), |node| self.includes(node, pod)),
+        }
     }
 
     /// Whether a node's domain is one of those compared.
-    pub fn includes(&self, node: &NodeInfo, pod: &PodInfo) -> bool {
+    fn includes(&self, node: &NodeInfo, pod: &PodInfo) -> bool {
         (!self.honors_affinity || node.is_chosen_by(pod)) && (!self.honors_taints || refusing_taint(node, pod).is_none())
     }
-}
-
-/// The pods of each domain that a constraint counts. Domains without any are there with zero.
-pub fn domains<'a>(constraint: &Constraint, pod: &PodInfo, nodes: impl Iterator<Item = &'a NodeInfo>) -> BTreeMap<&'a str, i64> {
-    let mut domains: BTreeMap<&str, i64> = BTreeMap::new();
-    for node in nodes.filter(|node| constraint.includes(node, pod)) {
-        if let Some(domain) = node.labels.get(&constraint.topology_key) {
-            *domains.entry(domain).or_default() += counted(constraint, pod, node);
-        }
-    }
-    domains
-}
-
-/// The pods of one node that a constraint counts.
-pub fn counted(constraint: &Constraint, pod: &PodInfo, node: &NodeInfo) -> i64 {
-    let like = |other: &&std::sync::Arc<PodInfo>| {
-        other.key.namespace == pod.key.namespace && !other.terminating && constraint.counts(&other.labels)
-    };
-    node.pods.values().filter(like).count() as i64
-}
-
-/// A node counts only if it has the keys of all constraints of the same sort.
-pub fn has_keys(node: &NodeInfo, keys: &BTreeSet<&str>) -> bool {
-    keys.iter().all(|key| node.labels.contains_key(*key))
 }
 
 /// The first taint that keeps the pod away.

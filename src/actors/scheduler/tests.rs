@@ -30,7 +30,7 @@ fn merge(base: &mut Value, over: Value) {
     }
 }
 
-fn node(name: &str, over: Value) -> Object {
+pub(super) fn node(name: &str, over: Value) -> Object {
     let mut value = json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -42,7 +42,7 @@ fn node(name: &str, over: Value) -> Object {
     Object::from_value(value).unwrap()
 }
 
-fn pod(name: &str, over: Value) -> Arc<PodInfo> {
+pub(super) fn pod(name: &str, over: Value) -> Arc<PodInfo> {
     let mut value = json!({
         "apiVersion": "v1",
         "kind": "Pod",
@@ -77,7 +77,7 @@ impl Bench {
     }
 
     fn place(&mut self, pod: &PodInfo) -> Result<String, Box<Diagnosis>> {
-        schedule(&self.plugins, pod, &self.cluster, &mut self.search).map(|node| node.to_string())
+        schedule(&self.plugins, pod, &mut self.cluster, &mut self.search).map(|node| node.to_string())
     }
 
     fn node_for(&mut self, pod: &PodInfo) -> String {
@@ -308,7 +308,7 @@ fn an_unschedulable_pod_is_woken_by_what_helps_and_by_nothing_else() {
     let now = clock::instant();
     let later = now + Duration::from_secs(2);
     let node_info = |over| {
-        let mut info = NodeInfo::named("n");
+        let mut info = NodeInfo::named("n", 0);
         info.update(&node("n", over));
         Arc::new(info)
     };

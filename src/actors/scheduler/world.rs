@@ -84,10 +84,7 @@ fn node(delta: Delta) -> Change {
 }
 
 fn namespace(delta: Delta) -> Change {
-    Change::Namespace(Box::new(move |cluster| match delta.new {
-        Some(object) => _ = cluster.namespaces.insert(object.name().to_owned(), object.labels().clone()),
-        None => _ = cluster.namespaces.remove(&*delta.key.name),
-    }))
+    Change::Namespace(Box::new(move |cluster| cluster.put_namespace(&delta.key.name, delta.new.as_ref().map(Object::labels))))
 }
 
 #[derive(Default, Deserialize)]

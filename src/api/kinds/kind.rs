@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::column::{self, Column};
-use super::fields::Fields;
+use super::glance::glance;
 use super::judges::{Judge, Judges, Lenient};
 use crate::api::object::Object;
 
@@ -71,12 +71,12 @@ pub struct Selectable {
 }
 
 impl Selectable {
-    /// The text that a selector's value is compared with.
-    pub fn value(&self, object: &Value) -> String {
-        match object.at(self.pointer) {
-            Some(Value::String(text)) => text.clone(),
-            None | Some(Value::Null) => self.absent.to_owned(),
-            Some(other) => other.to_string(),
+    /// The text that a selector's value is compared with, of what stands at the pointer.
+    fn text(&self, value: Option<Value>) -> Box<str> {
+        match value {
+            Some(Value::String(text)) => text.into(),
+            None | Some(Value::Null) => self.absent.into(),
+            Some(other) => other.to_string().into(),
         }
     }
 }
@@ -277,7 +277,11 @@ impl Kind {
     /// What a selectable field of an object counts as; `None` if the kind has no such field. The object remembers the answer.
     pub fn field<'o>(&self, object: &'o Object, field: &str) -> Option<&'o str> {
         let index = self.selectable.iter().position(|selectable| selectable.name == field)?;
-        let read = |value: &Value| self.selectable.iter().map(|selectable| selectable.value(value).into_boxed_str()).collect();
+        let read = |bytes: &[u8]| {
+            let pointers: Vec<&str> = self.selectable.iter().map(|selectable| selectable.pointer).collect();
+            let found = glance(bytes, &pointers);
+            self.selectable.iter().zip(found).map(|(selectable, value)| selectable.text(value)).collect()
+        };
         Some(&object.fields(read)[index])
     }
 

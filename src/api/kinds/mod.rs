@@ -7,6 +7,7 @@ mod config;
 mod defaults;
 mod event;
 mod fields;
+mod glance;
 mod judges;
 mod kind;
 mod limits;

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::places::Places;
+
 /// All types that are known.
 #[derive(Debug)]
 pub struct Facts {
@@ -27,6 +29,7 @@ pub struct Type {
     pub is_atomic: bool,
     /// In order of their names.
     pub fields: Vec<Field>,
+    places: Places,
 }
 
 /// One field of a type.
@@ -193,6 +196,7 @@ impl Facts {
                 kinds: known.kinds,
                 required: known.required,
                 is_atomic: known.map_type == Some("atomic"),
+                places: Places::of(known.fields.keys().copied()),
                 fields: known.fields.into_iter().map(|(name, field)| Field::new(name, field, &names)).collect(),
             })
             .collect();
@@ -208,7 +212,7 @@ impl Type {
 
     /// The place of a field among all.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.fields.binary_search_by(|field| field.name.cmp(name)).ok()
+        self.places.candidates(name).find(|place| self.fields[*place].name == name)
     }
 
     /// `Pod`

@@ -8,6 +8,7 @@ mod duplicates;
 mod facts;
 mod finish;
 mod go;
+mod places;
 mod visit;
 
 pub(in crate::api) use decode::examine;

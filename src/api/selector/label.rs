@@ -10,13 +10,13 @@ use crate::api::status::Status;
 use crate::api::validation::format::{label_value, qualified_name};
 
 /// All requirements must hold; without any, everything is meant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelSelector {
     requirements: Vec<LabelRequirement>,
 }
 
 /// What one label must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelRequirement {
     key: String,
     operator: Operator,
@@ -24,7 +24,7 @@ pub struct LabelRequirement {
 }
 
 /// How a label is compared with the values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operator {
     Equals,
     /// `==`: as `Equals`, but printed as it was written.

@@ -3,7 +3,8 @@
 //! Every value carries a checksum of its own, so that a flipped bit is found when it is read and never served.
 //!
 //! redb cannot look at a file without repairing it. So a file is first opened and read whole by a [`Rehearsal`], which keeps what redb
-//! would write in memory; only a file that is sound is then opened for good. A damaged one stays as it is, for whoever can save it.
+//! would write in memory; only a file that is sound is then opened for good. A damaged one stays as it is, for whoever can save it. What
+//! the rehearsal read is what the first recovery answers: a start reads the file once.
 
 mod rehearsal;
 
@@ -37,6 +38,8 @@ pub struct Embedded {
     file: PathBuf,
     /// `None` after a failure that even opening the file again did not heal.
     database: Mutex<Option<Database>>,
+    /// What the file held when it was opened, until it is asked for or written to.
+    rehearsed: Mutex<Option<Recovered>>,
     _lock: Flock<File>,
 }
 
@@ -51,13 +54,14 @@ impl Embedded {
     pub fn open(directory: &Path) -> Result<Self, EngineError> {
         let lock = lock(&directory.join("lock"))?;
         let file = directory.join("store.redb");
-        if fs::exists(&file).map_err(|error| unreadable(&file, error))? {
-            contained(&file, || rehearse(&file))?;
+        let rehearsed = if fs::exists(&file).map_err(|error| unreadable(&file, error))? {
+            Some(contained(&file, || rehearse(&file))?)
         } else {
             contained(&file, || create(directory, &file))?;
-        }
+            None
+        };
         let database = open(&file)?;
-        Ok(Self { file, database: Mutex::new(Some(database)), _lock: lock })
+        Ok(Self { file, database: Mutex::new(Some(database)), rehearsed: Mutex::new(rehearsed), _lock: lock })
     }
 
     /// Takes a directory without opening what is in it, for as long as the answer lives.
@@ -72,13 +76,19 @@ impl Embedded {
         damaged(&self.file, what)
     }
 
-    fn read(&self) -> Result<Recovered, EngineError> {
+    /// Looks into the open file.
+    fn look<T>(&self, at: impl FnOnce(&Database) -> Result<T, EngineError>) -> Result<T, EngineError> {
         let guard = self.database.lock();
         let database = guard.as_ref().ok_or_else(|| self.damaged("it could not be opened again after a failure"))?;
-        read(database, &self.file)
+        contained(&self.file, || at(database))
+    }
+
+    fn read(&self) -> Result<Recovered, EngineError> {
+        self.look(|database| read(database, &self.file))
     }
 
     fn write(&self, head: Revision, records: &[Record]) -> Result<(), EngineError> {
+        self.rehearsed.lock().take();
         let mut guard = self.database.lock();
         let database = guard.as_ref().ok_or_else(|| EngineError::InDoubt("the store's file could not be opened again".into()))?;
         let Err(error) = transact(database, head, records) else { return Ok(()) };
@@ -123,7 +133,14 @@ impl Engine for Embedded {
     }
 
     fn recover(&self) -> Result<Recovered, EngineError> {
-        contained(&self.file, || self.read())
+        match self.rehearsed.lock().take() {
+            Some(rehearsed) => Ok(rehearsed),
+            None => self.read(),
+        }
+    }
+
+    fn revision(&self) -> Result<Revision, EngineError> {
+        self.look(|database| revision(database).map_err(|error| self.damaged(error)))
     }
 
     fn compact(&self) -> Result<(), EngineError> {
@@ -141,7 +158,7 @@ impl Engine for Embedded {
             Err(error) => return Err(self.damaged(error)),
         }
         drop(guard);
-        self.recover().map(drop)
+        self.read().map(drop)
     }
 }
 
@@ -176,15 +193,15 @@ fn read(database: &Database, file: &Path) -> Result<Recovered, EngineError> {
     Ok(recovered)
 }
 
-/// Finds out whether a file is sound, and does not touch it.
-fn rehearse(file: &Path) -> Result<(), EngineError> {
+/// What is in a file if it is sound, which it does not touch.
+fn rehearse(file: &Path) -> Result<Recovered, EngineError> {
     let rehearsal = Rehearsal::of(file).map_err(|error| unreadable(file, error))?;
     if fs::metadata(file).map_err(|error| unreadable(file, error))?.len() == 0 {
         return Err(damaged(file, "it is empty"));
     }
     let database = builder().create_with_backend(rehearsal).map_err(|error| refused(file, error))?;
     check_format(&database, file)?;
-    read(&database, file).map(drop)
+    read(&database, file)
 }
 
 /// Makes an empty store under another name, and gives it its own when it is whole on the disk: no crash leaves half of one behind.

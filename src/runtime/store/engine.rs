@@ -1,4 +1,4 @@
-//! What a store keeps its batches in: four verbs, so that the engine can be changed, or simulated with every fault a disk has.
+//! What a store keeps its batches in: five verbs, so that the engine can be changed, or simulated with every fault a disk has.
 
 use std::path::PathBuf;
 
@@ -57,6 +57,9 @@ pub trait Engine: Send + Sync + 'static {
     /// The newest durable revision and all that is there.
     fn recover(&self) -> Result<Recovered, EngineError>;
 
+    /// The newest durable revision alone, at the price of one key.
+    fn revision(&self) -> Result<Revision, EngineError>;
+
     /// Gives space that is no longer needed back to the disk.
     fn compact(&self) -> Result<(), EngineError>;
 
@@ -75,6 +78,10 @@ impl Engine for Volatile {
 
     fn recover(&self) -> Result<Recovered, EngineError> {
         Ok(Recovered::default())
+    }
+
+    fn revision(&self) -> Result<Revision, EngineError> {
+        Ok(Revision(0))
     }
 
     fn compact(&self) -> Result<(), EngineError> {

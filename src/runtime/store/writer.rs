@@ -59,11 +59,10 @@ impl<T: Stored> Writer<T> {
     /// Publishes what is durable but was never published.
     fn catch_up(&self) -> Result<(), EngineError> {
         let published = self.shared.snapshot.load_full();
-        let recovered = self.shared.engine.recover()?;
-        if recovered.revision <= published.revision {
+        if self.shared.engine.revision()? <= published.revision {
             return Ok(());
         }
-        let durable = restore(recovered)?;
+        let durable = restore(self.shared.engine.recover()?)?;
         let events = difference(&published, &durable);
         self.shared.publish(durable, events);
         Ok(())
@@ -83,12 +82,13 @@ impl<T: Stored> Writer<T> {
             }
             return;
         }
-        let staged = Staged::new(&self.shared.snapshot.load(), batches);
+        let mut staged = Staged::new(&self.shared.snapshot.load(), batches);
         let shared = self.shared.clone();
         let append = async move {
-            let outcome = match staged.records.is_empty() {
+            let records = mem::take(&mut staged.records);
+            let outcome = match records.is_empty() {
                 true => Ok(()),
-                false => shared.engine.append(staged.snapshot.revision, staged.records.clone()).await,
+                false => shared.engine.append(staged.snapshot.revision, records).await,
             };
             staged.settle(&shared, outcome);
         };

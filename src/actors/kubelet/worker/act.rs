@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 
@@ -77,7 +77,9 @@ impl Work {
         }
         let resolv_conf = self.resolv_conf().await;
         let spec = spec::sandbox_spec(subject.pod, self.facts(), attempt, &resolv_conf);
-        match self.context.machine.runtime.run_sandbox(&spec).await {
+        // The engine has time for both at once.
+        let (made, ()) = join(self.context.machine.runtime.run_sandbox(&spec), self.look_for_image(subject.pod)).await;
+        match made {
             Ok(_) => self.forget_trouble(SANDBOX),
             Err(error) => {
                 let message = format!("Failed to create pod sandbox: {error}");
@@ -86,6 +88,15 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    /// Finds the image that is needed next.
+    async fn look_for_image(&self, pod: &Pod) {
+        let members = members(pod);
+        let Some(member) = members.first().filter(|member| !images::is_always_pulled(member)) else { return };
+        let reference = member.spec.image.clone().unwrap_or_default();
+        let found = self.context.machine.runtime.image(&reference).await;
+        self.memory.borrow_mut().image = found.ok().map(|image| (reference, image));
     }
 
     async fn resolv_conf(&self) -> String {
@@ -122,7 +133,8 @@ impl Work {
         let runtime = &self.context.machine.runtime;
         let sandbox = subject.world.ready_sandbox().map(|sandbox| sandbox.id.clone());
         let sandbox = sandbox.ok_or_else(|| Failure("CreateContainerError", "the sandbox is gone".to_owned()))?;
-        let image = images::ensure(&self.context, subject.pod, member, about).await;
+        let known = self.memory.borrow_mut().image.take().filter(|(reference, _)| member.spec.image.as_ref() == Some(reference));
+        let image = images::ensure(&self.context, subject.pod, member, known.map(|(_, image)| image), about).await;
         let image = image.map_err(|failure| Failure(failure.reason, failure.message))?;
         let config = |message| Failure("CreateContainerConfigError", message);
         spec::runs_as_root(subject.pod, &member.spec, image.user.as_ref()).map_err(config)?;

@@ -30,7 +30,7 @@ use super::volumes::{self, Mounted, Tokens};
 use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::runtime::clock::{self, Instant};
-use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerState, Labels, LogOptions};
+use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerState, Image, Labels, LogOptions};
 use crate::runtime::supervision::Ctx;
 
 pub use desk::Desk;
@@ -94,6 +94,8 @@ struct Memory {
     mounted_at: Option<Instant>,
     tokens: Tokens,
     resolv_conf: Option<String>,
+    /// The image of the container that is made first, by its reference.
+    image: Option<(String, Image)>,
 }
 
 /// How a turn went.

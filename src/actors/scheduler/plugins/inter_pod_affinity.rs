@@ -1,47 +1,45 @@
 //! Pods that must, must not or would rather be near other pods.
 
-use std::collections::BTreeMap;
-
 use crate::actors::scheduler::affinity::PodTerm;
 use crate::actors::scheduler::cluster::Cluster;
+use crate::actors::scheduler::counts::{Counted, Drawn};
 use crate::actors::scheduler::event::ClusterEvent;
 use crate::actors::scheduler::framework::{Filter, MAX_SCORE, Plugin, Refusal, Score};
 use crate::actors::scheduler::node::NodeInfo;
 use crate::actors::scheduler::pod::PodInfo;
-
-/// What a required term of a pod that is there weighs for pods that it speaks of.
-const REQUIRED_WEIGHT: i64 = 1;
+use crate::actors::scheduler::tally::Question;
 
 pub struct InterPodAffinity;
 
-/// Some domains of each topology key, and what is known of them. A node is found in them at once, however many there are.
-type Domains<'a, T> = BTreeMap<&'a str, BTreeMap<&'a str, T>>;
-
-struct Required<'a> {
-    pod: &'a PodInfo,
+struct Required {
     /// Where pods that are there want none like this one.
-    unwanted: Domains<'a, ()>,
-    /// Where pods are that this one must not be beside.
-    avoided: Domains<'a, ()>,
-    /// Where pods are that match every term of this one.
-    sought: Domains<'a, ()>,
+    unwanted: Vec<Drawn>,
+    /// Where pods are that this one must not be beside, for each of its terms.
+    avoided: Vec<Counted>,
+    /// Where pods are that match every term of this one, for each of its terms.
+    sought: Vec<Counted>,
     /// No pod matches, but this one does: it may be the first.
     first: bool,
 }
 
-struct Preferred<'a> {
-    domains: Domains<'a, i64>,
+struct Preferred {
+    drawn: Vec<Drawn>,
+    /// For each of its own terms: the pods that it speaks of, and what each of them weighs.
+    own: Vec<(Counted, i64)>,
 }
 
-/// What is known of the node's domain of the term's key, to be changed; `None` if the node is in none.
-fn domain<'d, 'a, T: Default>(domains: &'d mut Domains<'a, T>, term: &'a PodTerm, node: &'a NodeInfo) -> Option<&'d mut T> {
-    let value = node.labels.get(&term.topology_key)?;
-    Some(domains.entry(&term.topology_key).or_default().entry(value).or_default())
+/// A pod's preferred terms and what they weigh.
+fn preferred(pod: &PodInfo) -> impl Iterator<Item = (&PodTerm, i64)> {
+    let near = pod.near_preferred.iter().map(|preferred| (&preferred.term, preferred.weight));
+    near.chain(pod.apart_preferred.iter().map(|preferred| (&preferred.term, -preferred.weight)))
 }
 
-/// What is known of the node's domain of each key.
-fn known<'d, T>(domains: &'d Domains<'_, T>, node: &NodeInfo) -> impl Iterator<Item = &'d T> {
-    domains.iter().filter_map(|(key, values)| values.get(node.labels.get(*key)?.as_str()))
+fn about(term: &PodTerm) -> Question {
+    Question::spoken(std::slice::from_ref(term), &term.topology_key)
+}
+
+fn sought(pod: &PodInfo) -> impl Iterator<Item = Question> {
+    pod.near.iter().map(|term| Question::spoken(&pod.near, &term.topology_key))
 }
 
 impl Plugin for InterPodAffinity {
@@ -53,51 +51,26 @@ impl Plugin for InterPodAffinity {
         2
     }
 
+    fn questions(&self, pod: &PodInfo, _: &Cluster) -> Vec<Question> {
+        sought(pod).chain(pod.apart.iter().chain(preferred(pod).map(|(term, _)| term)).map(about)).collect()
+    }
+
     fn filter<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster) -> Result<Option<Box<dyn Filter + 'a>>, Refusal> {
-        let speaks = |term: &PodTerm, of: &PodInfo| term.speaks_of(of, &cluster.namespaces);
-        let (mut unwanted, mut avoided, mut sought) = (Domains::new(), Domains::new(), Domains::new());
-        for (other, node) in cluster.choosy() {
-            other.apart.iter().filter(|term| speaks(term, pod)).for_each(|term| _ = domain(&mut unwanted, term, node));
-        }
-        let is_choosy = !pod.near.is_empty() || !pod.apart.is_empty();
-        if !is_choosy && unwanted.is_empty() {
+        let unwanted: Vec<Drawn> = cluster.pulls(pod).filter(Drawn::refuses_somewhere).collect();
+        if pod.near.is_empty() && pod.apart.is_empty() && unwanted.is_empty() {
             return Ok(None);
         }
-        let nodes = cluster.nodes().filter(|_| is_choosy);
-        for (node, other) in nodes.flat_map(|node| node.pods.values().map(move |other| (node, other))).filter(|(_, other)| !other.ended) {
-            pod.apart.iter().filter(|term| speaks(term, other)).for_each(|term| _ = domain(&mut avoided, term, node));
-            if !pod.near.is_empty() && pod.near.iter().all(|term| speaks(term, other)) {
-                pod.near.iter().for_each(|term| _ = domain(&mut sought, term, node));
-            }
-        }
-        let first = sought.is_empty() && pod.near.iter().all(|term| speaks(term, pod));
-        Ok(Some(Box::new(Required { pod, unwanted, avoided, sought, first })))
+        let avoided = pod.apart.iter().map(|term| cluster.counted(about(term))).collect();
+        let sought: Vec<Counted> = sought(pod).map(|question| cluster.counted(question)).collect();
+        let is_alone = sought.iter().all(|counted| counted.tally.total() == 0);
+        let first = is_alone && pod.near.iter().all(|term| term.speaks_of(pod, cluster.namespaces()));
+        Ok(Some(Box::new(Required { unwanted, avoided, sought, first })))
     }
 
     fn score<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster, _: &[&NodeInfo]) -> Option<Box<dyn Score + 'a>> {
-        let speaks = |term: &PodTerm, of: &PodInfo| term.speaks_of(of, &cluster.namespaces);
-        let mut domains = Domains::new();
-        let mut add = |term: &'a PodTerm, of: &PodInfo, node: &'a NodeInfo, weight: i64| {
-            if speaks(term, of)
-                && let Some(sum) = domain(&mut domains, term, node)
-            {
-                *sum += weight;
-            }
-        };
-        for (other, node) in cluster.choosy() {
-            other.near.iter().for_each(|term| add(term, pod, node, REQUIRED_WEIGHT));
-            other.near_preferred.iter().for_each(|preferred| add(&preferred.term, pod, node, preferred.weight));
-            other.apart_preferred.iter().for_each(|preferred| add(&preferred.term, pod, node, -preferred.weight));
-        }
-        if !pod.near_preferred.is_empty() || !pod.apart_preferred.is_empty() {
-            for node in cluster.nodes() {
-                for other in node.pods.values() {
-                    pod.near_preferred.iter().for_each(|preferred| add(&preferred.term, other, node, preferred.weight));
-                    pod.apart_preferred.iter().for_each(|preferred| add(&preferred.term, other, node, -preferred.weight));
-                }
-            }
-        }
-        (!domains.is_empty()).then(|| Box::new(Preferred { domains }) as _)
+        let drawn: Vec<Drawn> = cluster.pulls(pod).filter(Drawn::weighs_somewhere).collect();
+        let own: Vec<_> = preferred(pod).map(|(term, weight)| (cluster.counted(about(term)), weight)).collect();
+        (!drawn.is_empty() || !own.is_empty()).then(|| Box::new(Preferred { drawn, own }) as _)
     }
 
     fn is_helped_by(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
@@ -110,29 +83,25 @@ impl Plugin for InterPodAffinity {
     }
 }
 
-impl Filter for Required<'_> {
+impl Filter for Required {
     fn check(&self, node: &NodeInfo) -> Result<(), Refusal> {
-        let near = self.pod.near.iter().all(|term| {
-            let key = term.topology_key.as_str();
-            let is_sought = |value: &String| self.sought.get(key).is_some_and(|values| values.contains_key(value.as_str()));
-            node.labels.get(key).is_some_and(|value| self.first || is_sought(value))
-        });
-        if !near {
+        if !self.sought.iter().all(|counted| counted.beside(node).is_some_and(|pods| self.first || pods > 0)) {
             return Err(Refusal::unresolvable("node(s) didn't match pod affinity rules"));
         }
-        if known(&self.avoided, node).next().is_some() {
+        if self.avoided.iter().any(|counted| counted.beside(node).is_some_and(|pods| pods > 0)) {
             return Err(Refusal::resolvable("node(s) didn't match pod anti-affinity rules"));
         }
-        if known(&self.unwanted, node).next().is_some() {
+        if self.unwanted.iter().any(|drawn| drawn.refuses(node)) {
             return Err(Refusal::resolvable("node(s) didn't satisfy existing pods anti-affinity rules"));
         }
         Ok(())
     }
 }
 
-impl Score for Preferred<'_> {
+impl Score for Preferred {
     fn score(&self, node: &NodeInfo) -> i64 {
-        known(&self.domains, node).sum()
+        let own = self.own.iter().map(|(counted, weight)| counted.beside(node).unwrap_or(0) * weight);
+        self.drawn.iter().map(|drawn| drawn.weight(node)).sum::<i64>() + own.sum::<i64>()
     }
 
     fn normalize(&self, scores: &mut [i64]) {

@@ -1,14 +1,16 @@
 //! Keeps like pods apart over zones, nodes or whatever else labels divide nodes into.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::actors::scheduler::cluster::Cluster;
+use crate::actors::scheduler::counts::Counted;
 use crate::actors::scheduler::event::ClusterEvent;
 use crate::actors::scheduler::framework::{Filter, MAX_SCORE, Plugin, Refusal, Score};
 use crate::actors::scheduler::node::NodeInfo;
 use crate::actors::scheduler::pod::PodInfo;
-use crate::actors::scheduler::spread::{Constraint, counted, domains, has_keys};
+use crate::actors::scheduler::spread::Constraint;
+use crate::actors::scheduler::tally::Question;
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -17,29 +19,50 @@ const APART: i64 = -1;
 
 pub struct PodTopologySpread;
 
-/// What each hard constraint counts in each domain.
-struct Skew<'a> {
-    pod: &'a PodInfo,
-    constraints: Vec<(&'a Constraint, BTreeMap<&'a str, i64>)>,
+/// The hard constraints, and how many like pods a domain may have.
+struct Skew(Vec<Limit>);
+
+struct Limit {
+    counted: Counted,
+    most: i64,
 }
 
-/// What each soft constraint counts in each domain, and how much it weighs.
-struct Evenness<'a> {
-    pod: &'a PodInfo,
-    constraints: Vec<SoftConstraint<'a>>,
+/// The soft constraints.
+struct Evenness {
+    constraints: Vec<Soft>,
     /// A pod's own constraints leave out nodes that lack a key; the default ones do not.
-    required: BTreeSet<String>,
+    stated: bool,
 }
 
-struct SoftConstraint<'a> {
-    constraint: Cow<'a, Constraint>,
-    /// By domain; for host names each node is counted when it is ranked.
-    counts: BTreeMap<String, i64>,
+struct Soft {
+    counted: Counted,
+    max_skew: i64,
     weight: f64,
 }
 
-fn keys<'a>(constraints: impl Iterator<Item = &'a Constraint>) -> BTreeSet<&'a str> {
-    constraints.map(|constraint| constraint.topology_key.as_str()).collect()
+impl Limit {
+    fn new(constraint: &Constraint, counted: Counted, pod: &PodInfo) -> Self {
+        let (mut domains, mut least) = (0, i64::MAX);
+        counted.tally.domains().for_each(|pods| (domains, least) = (domains + 1, least.min(pods)));
+        let least = if domains == 0 || domains < constraint.min_domains { 0 } else { least };
+        Self { counted, most: constraint.max_skew + least - i64::from(constraint.counts(&pod.labels)) }
+    }
+}
+
+/// The constraints of a sort, and the keys that a node must have for them to count it.
+fn of_sort(pod: &PodInfo, hard: bool) -> (Vec<&Constraint>, BTreeSet<String>) {
+    let constraints: Vec<_> = pod.spread.iter().filter(|constraint| constraint.hard == hard).collect();
+    let keys = constraints.iter().map(|constraint| constraint.topology_key.clone()).collect();
+    (constraints, keys)
+}
+
+/// The soft constraints of a pod, or those that it has by default, and the keys that a node must have for them to count it.
+fn soft<'a>(pod: &'a PodInfo, cluster: &Cluster) -> (Vec<Cow<'a, Constraint>>, BTreeSet<String>) {
+    if pod.spread.is_empty() {
+        return (by_default(pod, cluster), BTreeSet::new());
+    }
+    let (constraints, keys) = of_sort(pod, false);
+    (constraints.into_iter().map(Cow::Borrowed).collect(), keys)
 }
 
 impl Plugin for PodTopologySpread {
@@ -51,39 +74,32 @@ impl Plugin for PodTopologySpread {
         2
     }
 
+    fn questions(&self, pod: &PodInfo, cluster: &Cluster) -> Vec<Question> {
+        let (hard, hard_keys) = of_sort(pod, true);
+        let (soft, soft_keys) = soft(pod, cluster);
+        let hard = hard.into_iter().filter_map(|constraint| constraint.question(pod, &hard_keys));
+        hard.chain(soft.iter().filter_map(|constraint| constraint.question(pod, &soft_keys))).collect()
+    }
+
     fn filter<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster) -> Result<Option<Box<dyn Filter + 'a>>, Refusal> {
-        let hard = || pod.spread.iter().filter(|constraint| constraint.hard);
-        let keys = keys(hard());
-        if keys.is_empty() {
-            return Ok(None);
-        }
-        let count = |constraint: &'a Constraint| domains(constraint, pod, cluster.nodes().filter(|node| has_keys(node, &keys)));
-        Ok(Some(Box::new(Skew { pod, constraints: hard().map(|constraint| (constraint, count(constraint))).collect() })))
+        let (constraints, keys) = of_sort(pod, true);
+        let limit = |constraint: &Constraint| Limit::new(constraint, constraint.counted(pod, cluster, &keys), pod);
+        let limits: Vec<Limit> = constraints.into_iter().map(limit).collect();
+        Ok((!limits.is_empty()).then(|| Box::new(Skew(limits)) as _))
     }
 
     fn score<'a>(&self, pod: &'a PodInfo, cluster: &'a Cluster, feasible: &[&NodeInfo]) -> Option<Box<dyn Score + 'a>> {
-        let own: Vec<Cow<Constraint>> = pod.spread.iter().filter(|constraint| !constraint.hard).map(Cow::Borrowed).collect();
+        let (constraints, keys) = soft(pod, cluster);
+        let counted: Vec<Counted> = constraints.iter().map(|constraint| constraint.counted(pod, cluster, &keys)).collect();
         let stated = !pod.spread.is_empty();
-        let constraints = if stated { own } else { by_default(pod, cluster) };
-        if constraints.is_empty() {
-            return None;
-        }
-        let required: BTreeSet<String> = match stated {
-            true => constraints.iter().map(|constraint| constraint.topology_key.clone()).collect(),
-            false => BTreeSet::new(),
-        };
-        let keys: BTreeSet<&str> = required.iter().map(String::as_str).collect();
-        let constraints = constraints.into_iter().map(|constraint| {
-            let size = match constraint.topology_key.as_str() {
-                HOSTNAME => feasible.iter().filter(|node| has_keys(node, &keys)).count(),
-                key => feasible.iter().filter_map(|node| node.labels.get(key)).collect::<BTreeSet<_>>().len(),
-            };
-            let nodes = cluster.nodes().filter(|node| constraint.topology_key != HOSTNAME && has_keys(node, &keys));
-            let counts = domains(&constraint, pod, nodes).into_iter().map(|(domain, count)| (domain.to_owned(), count)).collect();
-            SoftConstraint { constraint, counts, weight: (size as f64 + 2.0).ln() }
-        });
-        let constraints = constraints.collect();
-        Some(Box::new(Evenness { pod, constraints, required }))
+        let ranked = feasible.iter().filter(|node| !stated || counted.iter().all(|counted| counted.is_in_domain(node))).count();
+        let constraints: Vec<Soft> = std::iter::zip(constraints, counted)
+            .map(|(constraint, counted)| {
+                let size = if constraint.topology_key == HOSTNAME { ranked } else { counted.distinct(feasible) };
+                Soft { counted, max_skew: constraint.max_skew, weight: (size as f64 + 2.0).ln() }
+            })
+            .collect();
+        (!constraints.is_empty()).then(|| Box::new(Evenness { constraints, stated }) as _)
     }
 
     fn is_helped_by(&self, pod: &PodInfo, event: &ClusterEvent) -> bool {
@@ -104,17 +120,13 @@ fn by_default<'a>(pod: &PodInfo, cluster: &Cluster) -> Vec<Cow<'a, Constraint>> 
     [(HOSTNAME, 3), (ZONE, 5)].map(|(key, skew)| Cow::Owned(Constraint::by_default(key, skew, selector.clone()))).into()
 }
 
-impl Filter for Skew<'_> {
+impl Filter for Skew {
     fn check(&self, node: &NodeInfo) -> Result<(), Refusal> {
-        for (constraint, domains) in &self.constraints {
-            let Some(domain) = node.labels.get(&constraint.topology_key) else {
+        for Limit { counted, most } in &self.0 {
+            let Some(here) = counted.beside(node) else {
                 return Err(Refusal::unresolvable("node(s) didn't match pod topology spread constraints (missing required label)"));
             };
-            let too_few = (domains.len() as i64) < constraint.min_domains;
-            let least = if too_few { 0 } else { domains.values().copied().min().unwrap_or(0) };
-            let own = i64::from(constraint.counts(&self.pod.labels));
-            let here = domains.get(domain.as_str()).copied().unwrap_or(0);
-            if here + own - least > constraint.max_skew {
+            if here > *most {
                 return Err(Refusal::resolvable("node(s) didn't match pod topology spread constraints"));
             }
         }
@@ -122,19 +134,15 @@ impl Filter for Skew<'_> {
     }
 }
 
-impl Score for Evenness<'_> {
+impl Score for Evenness {
     fn score(&self, node: &NodeInfo) -> i64 {
-        if !self.required.iter().all(|key| node.labels.contains_key(key)) {
-            return APART;
-        }
         let mut score = 0.0;
-        for SoftConstraint { constraint, counts, weight } in &self.constraints {
-            let Some(domain) = node.labels.get(&constraint.topology_key) else { continue };
-            let count = match constraint.topology_key.as_str() {
-                HOSTNAME => counted(constraint, self.pod, node),
-                _ => counts.get(domain).copied().unwrap_or(0),
-            };
-            score += count as f64 * weight + (constraint.max_skew - 1) as f64;
+        for Soft { counted, max_skew, weight } in &self.constraints {
+            match counted.beside(node) {
+                Some(count) => score += count as f64 * weight + (max_skew - 1) as f64,
+                None if self.stated => return APART,
+                None => {}
+            }
         }
         score.round() as i64
     }

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, Full};
@@ -8,9 +10,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
+use super::connections::Connections;
 use super::errors::{from_bollard, from_engine};
 use crate::runtime::containers::{Duplex, Error, Result};
 
+/// Requests need a host; the engine does not look at it.
+pub(super) const HOST_NAME: &str = "docker";
 /// The oldest API that has all we need: that of Docker 20.10.
 const MIN_API: Version = Version(1, 41);
 
@@ -44,8 +49,15 @@ impl Engine {
 
     /// Connects and settles on a version. The errors are for people to read.
     pub async fn connect(socket: &str) -> Result<Self> {
-        let client = bollard::Docker::connect_with_unix(socket, Self::TIMEOUT_SECONDS, bollard::API_DEFAULT_VERSION)
-            .map_err(|_| Error::Unavailable(format!("there is no Docker socket at {socket}; is Docker installed and running?")))?;
+        if !Path::new(socket).exists() {
+            return Err(Error::Unavailable(format!("there is no Docker socket at {socket}; is Docker installed and running?")));
+        }
+        let connections = Connections::to(socket);
+        let transport = move |request| connections.clone().send(request);
+        let address = Some(format!("http://{HOST_NAME}"));
+        let client =
+            bollard::Docker::connect_with_custom_transport(transport, address, Self::TIMEOUT_SECONDS, bollard::API_DEFAULT_VERSION)
+                .map_err(from_bollard)?;
         let version = client.version().await.map_err(|error| match from_bollard(error) {
             Error::Unavailable(reason) => Error::Unavailable(format!("Docker does not answer at {socket}: {reason}")),
             error => error,
@@ -79,7 +91,7 @@ impl Engine {
 
     fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         let uri = format!("{}{path}", self.api.prefix());
-        Request::builder().method(method).uri(uri).header(HOST, "docker")
+        Request::builder().method(method).uri(uri).header(HOST, HOST_NAME)
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {

@@ -5,6 +5,7 @@
 
 mod blueprint;
 mod cgroups;
+mod connections;
 mod engine;
 mod errors;
 mod events;
@@ -18,6 +19,7 @@ mod sandboxes;
 mod sessions;
 mod stats;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ use bollard::query_parameters::{
 };
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -82,6 +85,8 @@ pub struct Docker {
     home: Home,
     ground: Ground,
     network: Option<Arc<dyn PodNetwork>>,
+    /// Containers that were made here and not started yet.
+    fresh: Mutex<BTreeSet<ContainerId>>,
     hub: Arc<EventHub>,
     _events: AbortOnDropHandle<()>,
 }
@@ -102,7 +107,7 @@ impl Docker {
         let home = Home { cluster: options.cluster, node: options.node };
         let hub = Arc::new(EventHub::new());
         let events = tokio::spawn(events::pump(engine.clone(), home.clone(), hub.clone()));
-        Ok(Self { engine, home, ground, network: options.network, hub, _events: AbortOnDropHandle::new(events) })
+        Ok(Self { engine, home, ground, network: options.network, fresh: Mutex::default(), hub, _events: AbortOnDropHandle::new(events) })
     }
 
     /// Removes every container that any node of a cluster made on this engine. Images stay, for the next cluster.
@@ -256,15 +261,20 @@ impl ContainerRuntime for Docker {
         let name = Some(blueprint::container_name(sandbox, &found.sealed, spec));
         let options = CreateContainerOptions { name, ..Default::default() };
         match self.engine.client.create_container(Some(options), body).await.map_err(from_bollard) {
-            Ok(created) => Ok(ContainerId(created.id.into())),
+            Ok(created) => {
+                let id = ContainerId(created.id.into());
+                self.fresh.lock().insert(id.clone());
+                Ok(id)
+            }
             Err(Error::ImageNotFound(_)) => Err(Error::ImageNotFound(spec.image.clone())),
             Err(error) => Err(error),
         }
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<()> {
+        let is_fresh = self.fresh.lock().remove(id);
         // The engine would start it again.
-        if !self.inspect(id).await?.is_fresh() {
+        if !is_fresh && !self.inspect(id).await?.is_fresh() {
             return Err(Error::Conflict(format!("container {id} has been started before")));
         }
         match self.engine.client.start_container(&id.0, None).await.map_err(from_bollard) {
@@ -279,6 +289,7 @@ impl ContainerRuntime for Docker {
     }
 
     async fn remove_container(&self, id: &ContainerId) -> Result<()> {
+        self.fresh.lock().remove(id);
         remove(&self.engine, &id.0).await
     }
 

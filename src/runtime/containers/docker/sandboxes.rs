@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use super::labels::{KIND_SANDBOX, Sealed};
 use super::reading::Inspected;
 use super::{CONCURRENCY, Docker, blueprint, carries, cgroups, from_bollard, images, inspect, pause, remove, stop};
-use crate::runtime::containers::{ContainerFilter, Duplex, Error, Labels, Result, SandboxId, SandboxSpec, SandboxStatus};
+use crate::runtime::containers::{ContainerFilter, ContainerRuntime, Duplex, Error, Labels, Result, SandboxId, SandboxSpec, SandboxStatus};
 use crate::runtime::network::NetworkNamespace;
 
 /// What sandboxes are on a Docker engine.
@@ -86,7 +86,7 @@ impl Docker {
             found => found?.cgroup_parent,
         };
         let containers = self.select(&ContainerFilter::in_sandbox(id), true).await?;
-        try_join_all(containers.iter().map(|container| remove(&self.engine, &container.0))).await?;
+        try_join_all(containers.iter().map(|container| self.remove_container(container))).await?;
         remove(&self.engine, &id.0).await?;
         self.detach(id).await?;
         if let Some(parent) = parent {

@@ -65,8 +65,12 @@ impl StorageBackend for Rehearsal {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let written = self.written.lock();
-        if offset + out.len() as u64 > written.length {
+        let end = offset + out.len() as u64;
+        if end > written.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if end <= written.kept && written.blocks.range(offset / BLOCK..end.div_ceil(BLOCK)).next().is_none() {
+            return self.file.read_exact_at(out, offset);
         }
         for (block, within, part) in pieces(offset, out.len()) {
             match written.blocks.get(&block) {
