@@ -141,7 +141,7 @@ impl Engine for Disk {
     }
 
     fn revision(&self) -> Result<Revision, EngineError> {
-        Ok(self.0.lock().revision)
+        Ok(self.platter.lock().revision)
     }
 
     fn compact(&self) -> Result<(), EngineError> {

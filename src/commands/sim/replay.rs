@@ -1,11 +1,11 @@
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use super::{Output, print};
 use crate::commands::Failure;
+use crate::runtime::clock;
 use crate::simulation::{Script, Violation, Watching, rehearse};
 
 /// The form of failure files. A change of what a script means has a new one.
@@ -65,7 +65,7 @@ impl Replay {
     /// Whether nothing was broken this time.
     pub fn run(self) -> Result<bool, Failure> {
         let failure = FailureFile::read(&self.failure)?;
-        let begun = Instant::now();
+        let begun = clock::instant();
         let (outcome, journal) = rehearse(&failure.script, &Watching { keeps_journal: true, ..Watching::default() })?;
         if let Some(text) = &self.verbose {
             journal.entries().iter().map(ToString::to_string).filter(|line| line.contains(text)).for_each(|line| println!("{line}"));

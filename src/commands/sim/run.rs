@@ -1,7 +1,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use parking_lot::Mutex;
@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::replay::FailureFile;
 use super::{Output, print, scenarios};
 use crate::commands::Failure;
+use crate::runtime::clock;
 use crate::simulation::{RunOutcome, Scenario, Script, Watching, rehearse};
 
 #[derive(Args, Debug)]
@@ -71,7 +72,7 @@ impl Run {
     }
 
     fn many(&self, scenario: &Scenario, seeds: RangeInclusive<u64>) -> Result<bool, Failure> {
-        let (begun, last) = (Instant::now(), *seeds.end());
+        let (begun, last) = (clock::instant(), *seeds.end());
         let (next, stop) = (AtomicU64::new(*seeds.start()), AtomicBool::new(false));
         let broken: Mutex<Vec<(Script, RunOutcome, Duration)>> = Mutex::default();
         let done = AtomicU64::new(0);
@@ -82,7 +83,7 @@ impl Run {
                     break;
                 }
                 let script = scenario.clone().script(seed);
-                let run = Instant::now();
+                let run = clock::instant();
                 let (outcome, _) = rehearse(&script, &Watching::default())?;
                 done.fetch_add(1, Ordering::Relaxed);
                 if self.output == Output::Json && outcome.violation.is_none() {
@@ -129,7 +130,7 @@ impl Run {
 fn timed(script: &Script, what: &str) -> Result<(RunOutcome, Duration), Failure> {
     let watching = Watching::default();
     let progress = Progress::follow(what.to_owned(), watching.clock.clone());
-    let begun = Instant::now();
+    let begun = clock::instant();
     let (outcome, _) = rehearse(script, &watching)?;
     drop(progress);
     Ok((outcome, begun.elapsed()))

@@ -7,9 +7,12 @@ use crate::simulation::journal::{ContainerChange, Event};
 /// Of a container of a pod at most one runs at once, on whatever machine.
 #[derive(Default)]
 pub struct Single {
-    /// By the pod's UID and the container's name: the ids of those that run.
-    running: BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>>,
+    /// The ids of those that run.
+    running: BTreeMap<Identity, BTreeSet<Arc<str>>>,
 }
+
+/// The pod's UID and the container's name.
+type Identity = (Arc<str>, Arc<str>);
 
 impl Invariant for Single {
     fn name(&self) -> &'static str {
