@@ -183,7 +183,7 @@ impl Nodes {
     /// Services must not lead to pods on a node that nobody has heard of.
     async fn mark_pods(&self, node: &NodeView) -> Result<(), Status> {
         let pods: Vec<_> = self.pods.view().by_node(node.object.name()).map(|pod| pod.project::<PodView>()).collect();
-        for pod in pods.iter().filter(|pod| pod.is_ready()) {
+        for pod in pods.iter().filter(|pod| node.has_left_ready(pod)) {
             let mut conditions = pod.object.value()["status"]["conditions"].take();
             for condition in conditions.as_array_mut().into_iter().flatten().filter(|condition| condition["type"] == "Ready") {
                 condition["status"] = "False".into();
@@ -211,7 +211,7 @@ impl Reconciler for Nodes {
         vec![
             Watch::new(&self.nodes, Self::concerned),
             Watch::new(&self.leases, Self::hear_lease),
-            // A pod that is bound to, or becomes ready on, a node that is away.
+            // A pod that is bound to a node that is away, or shown only now.
             Watch::new(&self.pods, |this, delta| this.away(delta)),
         ]
     }
@@ -240,9 +240,9 @@ impl Nodes {
     fn away(&self, delta: &Delta) -> Vec<ObjectKey> {
         let Some(pod) = &delta.new else { return Vec::new() };
         let key = ObjectKey::new("", node_name(pod));
-        let is_away = |node: &NodeView| node.ready() == Some("Unknown");
-        let away = self.nodes.view().get(&key).is_some_and(|node| is_away(&node.project::<NodeView>()));
-        if away && PodView::from(pod).is_ready() { vec![key] } else { Vec::new() }
+        let node = self.nodes.view().get(&key).map(|node| node.project::<NodeView>());
+        let away = node.filter(|node| node.ready() == Some("Unknown"));
+        if away.is_some_and(|node| node.has_left_ready(&PodView::from(pod))) { vec![key] } else { Vec::new() }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::cluster::Cluster;
-use super::framework::{Diagnosis, Filters, Plugin, Refusal, histogram};
+use super::framework::{Diagnosis, Filters, Plugin, Refusal, fits, histogram};
 use super::node::NodeInfo;
 use super::pod::PodInfo;
 
@@ -93,7 +93,8 @@ fn victims(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, node: 
 fn check(plugins: &[Box<dyn Plugin>], pod: &PodInfo, cluster: &Cluster, node: &str) -> Result<(), Refusal> {
     let filters = Filters::new(plugins, pod, cluster).map_err(|(_, refusal)| refusal)?;
     let node = cluster.node(node).expect("a node stays when its pods go");
-    filters.check(node).map_err(|(_, refusal)| refusal)
+    // The room that another has been promised by ending the same pods is not this one's.
+    fits(plugins, &filters, pod, cluster, node).map_err(|(_, refusal)| refusal)
 }
 
 /// Smaller is better: the most important victim, then the sum of all, then how many, then how long the most important has run.

@@ -272,6 +272,19 @@ fn preemption_ends_the_least_important_pods_that_suffice() {
 }
 
 #[test]
+fn two_important_pods_do_not_count_on_the_end_of_the_same_pod() {
+    let bench = Bench::new([node("a", json!({}))]);
+    let mut bench = bench.with(&asking("low", "2", 10), "a").with(&asking("mid", "2", 100), "a");
+    for (name, expected) in [("first", "low"), ("second", "mid")] {
+        let important = asking(name, "2", 1000);
+        let diagnosis = bench.place(&important).unwrap_err();
+        let candidate = preempt(&bench.plugins, &important, &bench.cluster, &diagnosis).unwrap();
+        assert!(candidate.victims.iter().any(|victim| &*victim.key.name == expected), "{name}: {:?}", candidate.victims);
+        bench.cluster.nominate(important, &candidate.node);
+    }
+}
+
+#[test]
 fn room_that_is_kept_for_a_pod_is_not_given_to_a_lesser_one() {
     let mut bench = Bench::new([node("a", json!({}))]);
     bench.cluster.nominate(asking("waiting", "3", 100), "a");

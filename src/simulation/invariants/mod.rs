@@ -5,6 +5,7 @@ mod endpoints;
 mod finalizers;
 mod history;
 mod identity;
+mod pace;
 mod panics;
 mod placement;
 mod rule;
@@ -97,5 +98,6 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<endpoints::Endpoints>::default(),
         Box::<supervision::Supervision>::default(),
         Box::<panics::Panics>::default(),
+        Box::<pace::Pace>::default(),
     ]
 }

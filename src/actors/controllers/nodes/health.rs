@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::{NodeCondition, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 
+use crate::actors::controllers::pod::PodView;
 use crate::api::object::Object;
 
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
@@ -75,6 +76,17 @@ impl NodeView {
 
     pub fn is_ready(&self) -> bool {
         self.ready() == Some("True")
+    }
+
+    /// Whether a pod on this node only seems to be ready: the node has fallen silent, and nobody has said since then that the pod is ready.
+    /// What its kubelet says after that is news of its own, and counts: else the two would contradict each other without end.
+    pub fn has_left_ready(&self, pod: &PodView) -> bool {
+        let silent = self.condition("Ready").filter(|ready| ready.status == "Unknown");
+        let (Some(silent), Some(ready_since)) = (silent, pod.ready_since()) else { return false };
+        match (ready_since, &silent.last_transition_time) {
+            (Some(ready_since), Some(silent_since)) => ready_since < silent_since.0,
+            _ => true,
+        }
     }
 
     /// Region and zone.

@@ -43,6 +43,24 @@ fn taints_follow_the_conditions() {
 }
 
 #[test]
+fn what_a_kubelet_says_of_its_pods_after_its_silence_counts() {
+    let condition = |status: &str, since: &str| json!({ "type": "Ready", "status": status, "lastTransitionTime": since });
+    let object = |kind: &str, conditions: Value| {
+        let metadata = json!({ "name": "x", "uid": "x" });
+        let value = json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, "status": { "conditions": [conditions] } });
+        Object::from_value(value).unwrap()
+    };
+    let silent = NodeView::from(&object("Node", condition("Unknown", "2026-01-01T12:00:00Z")));
+    let heard = NodeView::from(&object("Node", condition("True", "2026-01-01T12:00:00Z")));
+    let cases = [("True", "2026-01-01T11:59:59Z", true), ("True", "2026-01-01T12:00:01Z", false), ("False", "2026-01-01T11:00:00Z", false)];
+    for (status, since, left) in cases {
+        let pod = PodView::from(&object("Pod", condition(status, since)));
+        assert_eq!(silent.has_left_ready(&pod), left, "{status} since {since}");
+        assert!(!heard.has_left_ready(&pod));
+    }
+}
+
+#[test]
 fn of_a_silent_node_nothing_is_known() {
     let conditions = silenced(&node(Some("True"), json!({})), noon());
     let reasons: Vec<_> = conditions.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_deref().unwrap())).collect();
