@@ -1,6 +1,10 @@
 //! Kills the process just before and just after every write that one of the cast makes, and lets each write be decided by a view of the past.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use serde::Serialize;
 
@@ -43,34 +47,47 @@ pub struct Covered {
 
 /// For how long who writes sees nothing new.
 const BLIND: Span = Span::seconds(20);
+const SHORTLY: Duration = Duration::from_secs(1);
 
-/// Runs a scenario once to see where the cast writes, and then with each blow at each of these places.
+/// Runs a scenario once to see where the cast writes, and then with each blow at each of these places, on so many threads at once.
 ///
 /// # Errors
 /// The scenario cannot be run.
-pub fn coverage(scenario: &Scenario, seed: u64, each: &mut dyn FnMut(&Covered)) -> Result<Vec<Covered>, ScenarioError> {
+pub fn coverage(scenario: &Scenario, seed: u64, jobs: usize) -> Result<Vec<Covered>, ScenarioError> {
     let script = scenario.clone().script(seed);
     let (_, journal) = rehearse(&script, &Watching { keeps_journal: true, ..Watching::default() })?;
+    let blows = [Blow::KilledBefore, Blow::KilledAfter, Blow::SawThePast];
     let sites = sites(&journal.entries());
-    let mut all = Vec::new();
-    for site in sites {
-        for blow in [Blow::KilledBefore, Blow::KilledAfter, Blow::SawThePast] {
-            let covered = strike(&script, &site, blow)?;
-            each(&covered);
-            all.push(covered);
+    let todo: Vec<(Site, Duration, Blow)> = sites.into_iter().flat_map(|(site, at)| blows.map(|blow| (site.clone(), at, blow))).collect();
+    let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || -> Result<(), ScenarioError> {
+        while let Some((site, at, blow)) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+            all.lock().push(strike(&script, site, *at, *blow)?);
         }
-    }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    let mut all = all.into_inner();
+    all.sort_by(|one, other| (&one.site, one.blow).cmp(&(&other.site, other.blow)));
     Ok(all)
 }
 
-/// Where the cast writes once the first deed is done: what was written before that nobody can be asked to kill.
-fn sites(entries: &[Entry]) -> BTreeSet<Site> {
+/// Where the cast writes once the first deed is done, since what was written before that nobody can be asked to kill, and how long after that
+/// for the first time.
+fn sites(entries: &[Entry]) -> BTreeMap<Site, Duration> {
     let begun = entries.iter().position(|entry| matches!(entry.event, Event::Deed { .. })).unwrap_or(entries.len());
-    let asked = entries[begun..].iter().filter_map(|entry| match &entry.event {
-        Event::Asked { request, .. } if request.writes() && request.user.starts_with("system:") => Some(Site::of(request)),
-        _ => None,
-    });
-    asked.collect()
+    let mut sites = BTreeMap::new();
+    for entry in &entries[begun..] {
+        let Event::Asked { request, .. } = &entry.event else { continue };
+        if request.writes() && request.user.starts_with("system:") {
+            let after = entry.time.duration_since(entries[begun].time);
+            sites.entry(Site::of(request)).or_insert(Duration::try_from(after).unwrap_or_default());
+        }
+    }
+    sites
 }
 
 impl Site {
@@ -85,7 +102,7 @@ impl Site {
     }
 }
 
-fn strike(script: &Script, site: &Site, blow: Blow) -> Result<Covered, ScenarioError> {
+fn strike(script: &Script, site: &Site, first: Duration, blow: Blow) -> Result<Covered, ScenarioError> {
     let mut script = script.clone();
     let side = if blow == Blow::KilledBefore { Side::Before } else { Side::After };
     let deed = match blow {
@@ -99,15 +116,18 @@ fn strike(script: &Script, site: &Site, blow: Blow) -> Result<Covered, ScenarioE
         },
         Blow::SawThePast => Deed::Stale { span: BLIND },
     };
-    let at = script.steps.first().map_or(Span::default(), |step| step.at);
-    script.steps.insert(0, Step { at, deed });
+    let begun = script.steps.first().map_or(Span::default(), |step| step.at);
+    // A view becomes one of the past shortly before what is written shows in it.
+    let at = if blow == Blow::SawThePast { Span((begun.0 + first).saturating_sub(SHORTLY)) } else { begun };
+    let place = script.steps.partition_point(|step| step.at < at);
+    script.steps.insert(place, Step { at, deed });
     let (outcome, journal) = rehearse(&script, &Watching { keeps_journal: true, ..Watching::default() })?;
     let entries = journal.entries();
     let hit = match blow {
         Blow::KilledBefore | Blow::KilledAfter => {
             entries.iter().any(|entry| matches!(&entry.event, Event::Process { what } if what.ends_with("was killed at a request")))
         }
-        Blow::SawThePast => sites(&entries).contains(site),
+        Blow::SawThePast => sites(&entries).contains_key(site),
     };
     Ok(Covered { site: site.clone(), blow, hit, violation: outcome.violation })
 }

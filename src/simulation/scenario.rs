@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::deeds::{Span, Step, catalogue, draw};
+use super::deeds::{Span, Step, can_draw, catalogue, draw};
 use super::invariants::{Rule, RuleError};
 use crate::api::quantity::Quantity;
 use crate::api::yaml;
@@ -131,9 +131,8 @@ impl Scenario {
         if let Err(error) = self.nodes.memory.parse::<Quantity>() {
             return impossible(format!("nodes.memory: {error}"));
         }
-        let known: Vec<String> = catalogue().into_iter().map(|entry| entry.name).collect();
         for name in self.chaos.iter().flat_map(|chaos| &chaos.among) {
-            if !known.contains(name) || name == "apply" {
+            if !can_draw(name) {
                 return impossible(format!("chaos.among: there is no deed {name:?} that chance can choose; `kabuki sim list` shows them"));
             }
         }
@@ -148,7 +147,7 @@ impl Scenario {
     pub fn script(self, seed: u64) -> Script {
         let mut steps = self.timeline.clone();
         if let Some(chaos) = &self.chaos {
-            let all = || catalogue().into_iter().map(|entry| entry.name).filter(|name| name != "apply").collect();
+            let all = || catalogue().into_iter().map(|entry| entry.name).filter(|name| can_draw(name)).collect();
             let among = if chaos.among.is_empty() { all() } else { chaos.among.clone() };
             let mut chance = Entropy::from_seed(seed).split("deeds");
             steps.extend(draw(&among, chaos.most, chaos.during.0, &mut chance));

@@ -7,7 +7,7 @@ mod strike;
 mod users;
 
 pub use catalogue::{Entry as CatalogueEntry, catalogue};
-pub(super) use draw::draw;
+pub(super) use draw::{can_draw, draw};
 pub use span::Span;
 pub(super) use strike::Undo;
 pub use users::Load;
@@ -33,6 +33,16 @@ pub struct Step {
 pub enum Deed {
     /// A user creates or changes objects
     Apply { objects: Vec<Value> },
+    /// A user deletes an object
+    Delete {
+        #[serde(default = "core")]
+        api_version: String,
+        kind: String,
+        /// Empty for objects that have none
+        #[serde(default)]
+        namespace: String,
+        name: String,
+    },
     /// A user sets the replicas of a replication controller of the load
     Scale { pick: u32, replicas: u32 },
     /// A user deletes a pod
@@ -187,6 +197,10 @@ pub enum Deed {
     FailFsync {},
 }
 
+fn core() -> String {
+    "v1".to_owned()
+}
+
 impl Deed {
     /// Its name, as it stands in a scenario.
     pub fn name(&self) -> String {
@@ -248,6 +262,7 @@ impl Deed {
         matches!(
             self,
             Self::Apply { .. }
+                | Self::Delete { .. }
                 | Self::Scale { .. }
                 | Self::DeletePod { .. }
                 | Self::RecreateService { .. }

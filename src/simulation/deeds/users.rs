@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Deed;
 use crate::api::client::{DeleteOptions, ListOptions, Patch, Propagation, WriteOptions};
-use crate::api::kinds::Registry;
+use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
 use crate::simulation::cluster::Cluster;
 
@@ -59,6 +59,11 @@ impl Load {
     }
 }
 
+fn kind_of(api_version: &str, kind: &str) -> Result<&'static KindRef, Status> {
+    let found = Registry::built_in().kind(api_version, kind);
+    found.ok_or_else(|| Status::bad_request(format!("there is no kind {kind} in {api_version}")))
+}
+
 impl Cluster {
     /// Creates what is not there, and changes what is, as `kubectl apply` by a merge patch.
     ///
@@ -66,8 +71,7 @@ impl Cluster {
     /// There is no such kind, or the API refuses it.
     pub async fn apply(&self, object: &Value) -> Result<(), Status> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let kind = Registry::built_in().kind(text("/apiVersion"), text("/kind"));
-        let kind = kind.ok_or_else(|| Status::bad_request(format!("there is no kind {} in {}", text("/kind"), text("/apiVersion"))))?;
+        let kind = kind_of(text("/apiVersion"), text("/kind"))?;
         let namespace = match (kind.is_namespaced(), text("/metadata/namespace")) {
             (false, _) => "",
             (true, "") => "default",
@@ -93,6 +97,10 @@ impl Cluster {
                 for object in objects {
                     self.apply(object).await?;
                 }
+            }
+            Deed::Delete { api_version, kind, namespace, name } => {
+                let kind = kind_of(api_version, kind)?;
+                typed.delete(kind, namespace, name, &DeleteOptions::default()).await?;
             }
             Deed::Scale { pick, replicas } => {
                 let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
