@@ -3,5 +3,6 @@
 mod cluster {
     mod commands;
     mod containers;
+    mod simulation;
     mod site;
 }

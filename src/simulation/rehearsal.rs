@@ -23,7 +23,7 @@ use crate::runtime::supervision::Tree;
 /// How long a user waits for an answer before giving up.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// It counts as at rest once nothing was written for so long: a probe needs half a minute to find out that a container does nothing.
-const CALM: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+const CALM: Duration = Duration::from_secs(60);
 /// A cluster at rest writes nothing for so long.
 const QUIET: Duration = Duration::from_secs(600);
 /// Up to so many nodes each has informers of its own.
@@ -247,10 +247,12 @@ impl Stage {
     async fn rests(&self) -> bool {
         let may_pend = self.script.scenario.may_pend;
         let deadline = clock::instant() + self.script.scenario.converge.0;
+        // What was done last may not have shown yet.
+        self.cluster.pass(CALM).await;
         loop {
             self.cluster.pass(Duration::from_secs(1)).await;
             let (settled, busy) = self.watchdog.scene(|scene| (scene.settled(may_pend), scene.busy));
-            let is_calm = busy.is_none_or(|busy| clock::now().duration_since(busy) > CALM);
+            let is_calm = busy.is_none_or(|busy| clock::now().duration_since(busy).unsigned_abs() > CALM);
             let why = match settled {
                 Ok(()) if is_calm && self.cluster.faces().is_some() => return true,
                 Ok(()) => Broken { what: "it never leaves off writing".to_owned(), key: self.watchdog.scene(|scene| scene.last.clone()) },

@@ -45,26 +45,25 @@ pub async fn register(context: &Context) -> Result<Object, Status> {
 pub async fn beat(context: Arc<Context>) {
     let mut ticks = interval(RENEWAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut reported: Option<(Instant, Option<String>)> = None;
+    let mut reported: Option<Instant> = None;
     loop {
         ticks.tick().await;
         if let Err(error) = renew(&context).await {
             tracing::warn!(node = context.options.node_name, %error, "the lease could not be renewed");
         }
         let trouble = context.machine.runtime.info().await.err().map(|error| format!("container runtime is down: {error}"));
-        let is_due = reported.as_ref().is_none_or(|(at, last)| *last != trouble || at.elapsed() >= REPORT);
-        if !is_due {
-            continue;
-        }
-        match report(&context, trouble.as_deref()).await {
-            Ok(()) => reported = Some((clock::instant(), trouble)),
+        let is_due = reported.is_none_or(|at| at.elapsed() >= REPORT);
+        match report(&context, trouble.as_deref(), is_due).await {
+            Ok(true) => reported = Some(clock::instant()),
+            Ok(false) => {}
             Err(error) => tracing::warn!(node = context.options.node_name, %error, "the node's status could not be written"),
         }
     }
 }
 
-/// Writes the node's status. A node that was deleted is registered anew.
-async fn report(context: &Context, trouble: Option<&str>) -> Result<(), Status> {
+/// Writes the node's status if it is due, or if the API has another one, as after a silence in which the node was given up; says whether it
+/// did. A node that was deleted is registered anew.
+async fn report(context: &Context, trouble: Option<&str>, is_due: bool) -> Result<bool, Status> {
     let kind = Registry::built_in().of::<Node>();
     let known = match context.client.get(kind, "", &context.options.node_name).await {
         Err(error) if error.is_not_found() => register(context).await?,
@@ -78,14 +77,23 @@ async fn report(context: &Context, trouble: Option<&str>) -> Result<(), Status> 
     let others = old["conditions"].as_array().into_iter().flatten().filter(|condition| !own.contains(&condition["type"]));
     let others: Vec<Value> = others.cloned().collect();
     new["conditions"].as_array_mut().expect("the conditions were just made").extend(others);
-    value["status"] = match old {
-        Value::Object(mut all) => {
-            all.extend(new.as_object().cloned().unwrap_or_default());
-            all.into()
-        }
+    value["status"] = match &old {
+        Value::Object(all) => all.clone().into_iter().chain(new.as_object().cloned().unwrap_or_default()).collect(),
         _ => new,
     };
-    context.client.update(kind, "", &context.options.node_name, "status", value, &WriteOptions::default()).await.map(|_| ())
+    if !is_due && without_heartbeats(&value["status"]) == without_heartbeats(&old) {
+        return Ok(false);
+    }
+    context.client.update(kind, "", &context.options.node_name, "status", value, &WriteOptions::default()).await.map(|_| true)
+}
+
+/// A node's status without the times at which it was last looked at.
+fn without_heartbeats(status: &Value) -> Value {
+    let mut status = status.clone();
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition["lastHeartbeatTime"].take();
+    }
+    status
 }
 
 async fn renew(context: &Context) -> Result<(), Status> {

@@ -151,6 +151,24 @@ fn a_node_registers_and_runs_what_is_bound_to_it() {
 }
 
 #[test]
+fn a_node_that_was_given_up_says_within_seconds_that_it_is_there() {
+    scene(|scene| async move {
+        tokio::time::sleep(Duration::from_secs(65)).await;
+        let ready = async || {
+            let node = scene.client.typed::<Node>().get("", "n1").await.unwrap();
+            let conditions = node.status.unwrap().conditions.unwrap();
+            conditions.into_iter().find(|condition| condition.type_ == "Ready").unwrap().status
+        };
+        assert_eq!(ready().await, "True");
+        let unknown = json!({"status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}});
+        scene.merge("Node", "", "n1", "status", unknown).await;
+        assert_eq!(ready().await, "Unknown");
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        assert_eq!(ready().await, "True");
+    });
+}
+
+#[test]
 fn a_deleted_pod_ends_and_leaves_nothing() {
     scene(|scene| async move {
         scene.web("a").await;
