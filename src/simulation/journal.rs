@@ -109,6 +109,17 @@ impl fmt::Display for Event {
     }
 }
 
+impl Request {
+    /// Where an object that it is answered with stands in the store.
+    pub fn key_of(&self, object: &Object) -> Key {
+        let path = match object.namespace() {
+            "" => object.name().to_owned(),
+            namespace => format!("{namespace}/{}", object.name()),
+        };
+        Key::new(self.collection.clone(), path)
+    }
+}
+
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, verb, collection, path, subresource, revision, .. } = self;

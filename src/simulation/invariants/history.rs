@@ -59,7 +59,7 @@ impl History {
 fn judge(ledger: &Ledger, request: &Request, outcome: &Outcome, floor: Revision) -> Result<(), Broken> {
     match outcome {
         Outcome::Object(object) => {
-            let key = key_of(request, object);
+            let key = request.key_of(object);
             match request.verb {
                 // What it shows last is what it was, at the revision of its going.
                 "delete" => Ok(()),
@@ -75,14 +75,6 @@ fn judge(ledger: &Ledger, request: &Request, outcome: &Outcome, floor: Revision)
         }
         Outcome::Refused(_) | Outcome::Other | Outcome::Lost => Ok(()),
     }
-}
-
-fn key_of(request: &Request, object: &Object) -> Key {
-    let path = match object.namespace() {
-        "" => object.name().to_owned(),
-        namespace => format!("{namespace}/{}", object.name()),
-    };
-    Key::new(request.collection.clone(), path)
 }
 
 /// What an answer shows was written, in those words.
@@ -152,7 +144,7 @@ fn listed(ledger: &Ledger, request: &Request, revision: Revision, items: &[Objec
         return Err(Broken::of(&whole, what));
     }
     for item in items {
-        shown(ledger, &key_of(request, item), item)?;
+        shown(ledger, &request.key_of(item), item)?;
     }
     if request.is_partial || !ledger.knows(revision) {
         return Ok(());
@@ -162,7 +154,7 @@ fn listed(ledger: &Ledger, request: &Request, revision: Revision, items: &[Objec
         let (written, value) = ledger.at(key, revision)?;
         value.as_ref().map(|_| (key, *written))
     });
-    let (mut stood, mut listed) = (stood.collect::<Vec<_>>(), items.iter().map(|item| key_of(request, item)).collect::<Vec<_>>());
+    let (mut stood, mut listed) = (stood.collect::<Vec<_>>(), items.iter().map(|item| request.key_of(item)).collect::<Vec<_>>());
     stood.sort();
     listed.sort();
     match stood.iter().map(|(key, _)| *key).eq(listed.iter()) {

@@ -37,7 +37,7 @@ impl Invariant for Watches {
                 let Some((place, brought)) = self.places.get_mut(id) else { return Ok(()) };
                 match delivery {
                     Delivery::Changed(how, object) => {
-                        let key = key_of(request, object);
+                        let key = request.key_of(object);
                         changed(ledger, request, (*place, brought), how, &key, object)?;
                         if object.revision() > *place {
                             brought.clear();
@@ -58,12 +58,6 @@ impl Invariant for Watches {
         }
         Ok(())
     }
-}
-
-fn key_of(request: &Request, object: &Object) -> Key {
-    let namespace = object.namespace();
-    let path = if namespace.is_empty() { object.name().to_owned() } else { format!("{namespace}/{}", object.name()) };
-    Key::new(request.collection.clone(), path)
 }
 
 fn changed(
