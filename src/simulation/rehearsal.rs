@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Setup, run};
@@ -96,10 +95,8 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
     let watchdog = Watchdog::new(judges, watching.clock.clone());
     let setup = setup(script, watching);
     setup.journal.call(Box::new(watchdog.clone()));
-    let begun = Arc::new(parking_lot::Mutex::new((Timestamp::UNIX_EPOCH, Duration::ZERO)));
     let story = |cluster: Arc<Cluster>| {
         let stage = Stage { watchdog: watchdog.clone(), load: Load::of(script.scenario.pods), script: script.clone(), cluster };
-        let begun = begun.clone();
         async move {
             let start = clock::instant();
             let keeper = stage.cluster.clone();
@@ -110,14 +107,14 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
                 () = stage.play() => {}
             }
             keeper.abort();
-            begun.lock().1 = start.elapsed();
+            start.elapsed()
         }
     };
-    let ((), journal) = run(setup, story);
+    let (elapsed, journal) = run(setup, story);
     let outcome = Outcome {
         scenario: script.scenario.name.clone(),
         seed: script.seed,
-        virtual_seconds: begun.lock().1.as_secs_f64(),
+        virtual_seconds: elapsed.as_secs_f64(),
         statistics: watchdog.statistics(),
         checks: watchdog.checks(),
         violation: watchdog.violation(),

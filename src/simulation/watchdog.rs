@@ -43,9 +43,8 @@ struct Shared {
 struct Court {
     scene: Scene,
     tally: Tally,
-    invariants: Vec<Box<dyn Invariant>>,
-    /// How often each was held against something.
-    checks: BTreeMap<String, u64>,
+    /// With how often each was held against something.
+    invariants: Vec<(Box<dyn Invariant>, u64)>,
     seen: u64,
     begun: Option<Timestamp>,
     violation: Option<Violation>,
@@ -57,8 +56,7 @@ impl Watchdog {
         let court = Court {
             scene: Scene::default(),
             tally: Tally::default(),
-            checks: invariants.iter().map(|invariant| (invariant.name().to_owned(), 0)).collect(),
-            invariants,
+            invariants: invariants.into_iter().map(|invariant| (invariant, 0)).collect(),
             seen: 0,
             begun: None,
             violation: None,
@@ -87,7 +85,7 @@ impl Watchdog {
     }
 
     pub fn checks(&self) -> BTreeMap<String, u64> {
-        self.0.court.lock().checks.clone()
+        self.0.court.lock().invariants.iter().map(|(invariant, checks)| (invariant.name().to_owned(), *checks)).collect()
     }
 
     pub fn statistics(&self) -> Statistics {
@@ -97,10 +95,10 @@ impl Watchdog {
 
     /// Judges the cluster at rest.
     pub fn judge(&self, now: Timestamp, rest: impl FnOnce(&Scene, &mut dyn FnMut(&Rest<'_>))) {
-        let Court { scene, invariants, checks, seen, violation, .. } = &mut *self.0.court.lock();
+        let Court { scene, invariants, seen, violation, .. } = &mut *self.0.court.lock();
         let mut hold = |rest: &Rest<'_>| {
-            for invariant in invariants.iter_mut() {
-                count(checks, &**invariant);
+            for (invariant, checks) in invariants.iter_mut() {
+                *checks += 1;
                 if let Err(broken) = invariant.rest(rest) {
                     violation.get_or_insert_with(|| Violation::new(&**invariant, broken, now, *seen));
                 }
@@ -121,12 +119,6 @@ impl Watchdog {
     }
 }
 
-fn count(checks: &mut BTreeMap<String, u64>, invariant: &dyn Invariant) {
-    if let Some(count) = checks.get_mut(invariant.name()) {
-        *count += 1;
-    }
-}
-
 impl Violation {
     fn new(invariant: &dyn Invariant, broken: Broken, time: Timestamp, event: u64) -> Self {
         Self {
@@ -142,7 +134,7 @@ impl Violation {
 
 impl Witness for Watchdog {
     fn see(&mut self, entry: &Entry) {
-        let Court { scene, tally, invariants, checks, seen, begun, violation } = &mut *self.0.court.lock();
+        let Court { scene, tally, invariants, seen, begun, violation } = &mut *self.0.court.lock();
         let begun = *begun.get_or_insert(entry.time);
         let passed = entry.time.duration_since(begun).as_millis();
         self.0.clock.store(u64::try_from(passed).unwrap_or(0), Ordering::Relaxed);
@@ -150,8 +142,8 @@ impl Witness for Watchdog {
         let moment = Moment { entry, change: &change, scene };
         tally.see(&moment);
         if violation.is_none() {
-            for invariant in invariants {
-                count(checks, &**invariant);
+            for (invariant, checks) in invariants {
+                *checks += 1;
                 if let Err(broken) = invariant.see(&moment) {
                     *violation = Some(Violation::new(&**invariant, broken, entry.time, *seen));
                     self.0.violated.send_replace(true);
