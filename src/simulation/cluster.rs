@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::alarm::Alarm;
 use super::disk::Disk;
 use super::journal::{Event, Journal};
 use super::machines::Machines;
@@ -66,6 +67,7 @@ pub struct Cluster {
     /// For the story: its chance is a stream of the run's own.
     pub entropy: Entropy,
     ground: Ground,
+    alarm: Alarm,
     chance: Entropy,
     process: RefCell<Option<Process>>,
     lives: Cell<u32>,
@@ -100,8 +102,9 @@ impl Cluster {
     async fn found(setup: Setup) -> Self {
         let entropy = Entropy::from_seed(setup.seed);
         let journal = setup.journal.clone();
-        let disk = Disk::new(journal.clone());
-        let network = Network::new(entropy.split("network"), journal.clone());
+        let alarm = Alarm::new();
+        let disk = Disk::new(journal.clone(), alarm.clone());
+        let network = Network::new(entropy.split("network"), journal.clone(), alarm.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
         let tokens = Arc::new(Tokens::ephemeral());
         let ground = Ground {
@@ -120,6 +123,7 @@ impl Cluster {
             journal,
             entropy: entropy.split("story"),
             ground,
+            alarm,
             chance: entropy,
             process: RefCell::new(None),
             lives: Cell::new(0),
@@ -140,8 +144,7 @@ impl Cluster {
             let life = self.lives.get();
             let why = tokio::select! {
                 biased;
-                () = self.network.sprung() => "was killed at a request".to_owned(),
-                () = self.disk.sprung() => "was killed at a write".to_owned(),
+                why = self.alarm.heard() => why.to_owned(),
                 why = faces.over() => why,
             };
             // Whoever killed it has written that down.
@@ -151,15 +154,25 @@ impl Cluster {
         }
     }
 
-    /// Starts the process, if it does not run.
+    /// Starts the process, if it does not run. A trap may kill it on the way.
     pub async fn start(&self) {
         if self.process.borrow().is_some() {
             return;
         }
         let life = self.lives.replace(self.lives.get() + 1);
         self.journal.write(Event::Process { what: format!("{life} starts") });
-        let process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))).await;
-        *self.process.borrow_mut() = Some(process);
+        // What rang for an earlier life is no call to end this one.
+        self.alarm.silence();
+        tokio::select! {
+            biased;
+            why = self.alarm.heard() => {
+                self.network.serve(None);
+                self.journal.write(Event::Process { what: format!("{life} {why}, before it was founded") });
+            }
+            process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))) => {
+                *self.process.borrow_mut() = Some(process);
+            }
+        }
     }
 
     /// Kills the process, if it runs. Containers go on.

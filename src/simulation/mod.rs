@@ -4,6 +4,7 @@
 //! store writes to a simulated [`Disk`]; requests pass over a simulated [`Network`]; containers are simulated; the proxy opens no sockets;
 //! time is tokio's and chance a seed. All that passes these places is written into the [`Journal`], the run's event log.
 
+mod alarm;
 mod cluster;
 mod coverage;
 mod deeds;

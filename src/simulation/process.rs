@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::LocalSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::disk::Disk;
 use super::journal::{Event, Journal};
@@ -65,11 +66,11 @@ impl Faces {
 /// A running process.
 pub struct Process {
     pub faces: Faces,
-    tasks: JoinHandle<()>,
+    tasks: AbortOnDropHandle<()>,
 }
 
 impl Process {
-    /// Starts the cast. `entropy` is this life's.
+    /// Starts the cast. `entropy` is this life's. Who drops the future kills what it has started.
     pub async fn start(ground: Ground, entropy: Entropy) -> Self {
         let (started, faces) = oneshot::channel();
         let tasks = LocalSet::new();
@@ -77,7 +78,7 @@ impl Process {
             // Who asked may have been killed itself.
             let _ = started.send(cast(&ground, &entropy).await);
         });
-        let tasks = actix::spawn(tasks);
+        let tasks = AbortOnDropHandle::new(actix::spawn(tasks));
         let faces = faces.await.expect("a disk that lives gives back what was written to it");
         Self { faces, tasks }
     }

@@ -259,3 +259,23 @@ fn what_is_made_when_asked_for_can_be_read_and_nothing_else() {
         assert_eq!(admin.get("/api/v1/componentstatuses?watch=true").await.code, 405);
     });
 }
+
+#[test]
+fn the_openapi_document_comes_in_protobuf_to_who_asks_for_it() {
+    site(async |site| {
+        for accepted in
+            ["application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"]
+        {
+            let answer = site.admin().with("accept", accepted).get("/openapi/v2").await;
+            assert_eq!(
+                (answer.code.as_u16(), answer.header("content-type")),
+                (200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+            );
+            let name = b"\x0a\x16io.k8s.api.core.v1.Pod\x12";
+            assert!(answer.body.windows(name.len()).any(|part| part == name), "the definition of pods, by its name");
+        }
+        let accepted = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+        assert_eq!(site.admin().with("accept", accepted).get("/openapi/v3").await.code, 406);
+        assert_eq!(site.admin().get("/openapi/v2").await.json()["swagger"], "2.0");
+    });
+}

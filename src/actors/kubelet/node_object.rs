@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::Options;
+use crate::api::quantity::{Format, Quantity};
 use crate::runtime::containers::RuntimeInfo;
 
 /// The version of Kubernetes that is spoken.
@@ -51,11 +52,11 @@ pub fn allocatable(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, i6
 pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
     let mut capacity = json!({
         "cpu": info.cpus.to_string(),
-        "memory": format!("{}Ki", info.memory_bytes / 1024),
+        "memory": kibibytes(info.memory_bytes),
         "pods": options.max_pods.to_string(),
     });
     if info.storage_bytes > 0 {
-        capacity["ephemeral-storage"] = format!("{}Ki", info.storage_bytes / 1024).into();
+        capacity["ephemeral-storage"] = kibibytes(info.storage_bytes).into();
     }
     let addresses = options.node_ips.iter().map(|ip| json!({ "type": "InternalIP", "address": ip.to_string() }));
     let addresses: Vec<Value> = addresses.chain([json!({ "type": "Hostname", "address": options.node_name })]).collect();
@@ -107,6 +108,12 @@ fn condition((kind, status, reason, message): (&str, &str, &str, &str), old: &Va
     })
 }
 
+/// As the API writes it, so that what is there can be compared with it.
+fn kibibytes(bytes: u64) -> String {
+    let whole = i64::try_from(bytes / 1024 * 1024).unwrap_or(i64::MAX);
+    Quantity::from_value(whole, Format::BinarySi).to_string()
+}
+
 fn seconds(time: Timestamp) -> Value {
     Timestamp::from_second(time.as_second()).expect("a second of a timestamp is one").to_string().into()
 }
@@ -130,8 +137,8 @@ mod tests {
             warning: None,
         };
         let said = |storage| status(&options, &info(storage), None, &Value::Null, Timestamp::UNIX_EPOCH)["allocatable"].clone();
-        assert_eq!(said(5 << 30), json!({"cpu": "2", "memory": "1048576Ki", "pods": "110", "ephemeral-storage": "5242880Ki"}));
-        assert_eq!(said(0), json!({"cpu": "2", "memory": "1048576Ki", "pods": "110"}));
+        assert_eq!(said(5 << 30), json!({"cpu": "2", "memory": "1Gi", "pods": "110", "ephemeral-storage": "5Gi"}));
+        assert_eq!(said(0), json!({"cpu": "2", "memory": "1Gi", "pods": "110"}));
         assert_eq!(allocatable(&options, &info(5 << 30))["ephemeral-storage"], 5 << 30);
     }
 }
