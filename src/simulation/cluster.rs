@@ -9,8 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::disk::Disk;
+use super::export::Export;
 use super::journal::{Event, Journal};
-use super::machines::Machines;
+use super::machines::{Hardware, Machines};
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
 use crate::actors::proxy::Proxy;
@@ -22,7 +23,7 @@ use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
 use crate::runtime::supervision::Supervisor;
 
-/// When every run begins.
+/// When a run begins that does not say otherwise.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What the keeper waits before it starts the process again.
@@ -33,13 +34,16 @@ const RESTART: Duration = Duration::from_secs(1);
 pub struct Setup {
     /// Of all chance in the run.
     pub seed: u64,
-    pub nodes: u32,
+    /// A machine for each node.
+    pub machines: Vec<Hardware>,
     /// How the containers of all nodes behave.
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
-    /// Over how many failure domains the nodes are spread.
-    pub zones: u32,
+    /// When the run begins.
+    pub epoch: Timestamp,
+    /// What another cluster had, with which this one begins.
+    pub export: Export,
     /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
     /// process's, as the simulated nodes of `kabuki up` do.
     pub own_informers: bool,
@@ -51,7 +55,8 @@ impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
         let containers = Profile::default();
-        Self { seed, nodes, containers, pod_range, zones: 1, own_informers: false, journal: Journal::default() }
+        let (machines, journal) = (Hardware::alike(nodes, 1), Journal::default());
+        Self { seed, machines, containers, pod_range, epoch: EPOCH, export: Export::default(), own_informers: false, journal }
     }
 }
 
@@ -84,7 +89,7 @@ pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluste
         builder.enable_all().start_paused(true).build().expect("the system has what a runtime needs")
     };
     actix_rt::System::with_tokio_rt(runtime).block_on(async move {
-        let _simulated = clock::simulate(EPOCH);
+        let _simulated = clock::simulate(setup.epoch);
         #[expect(clippy::arc_with_non_send_sync, reason = "stories hand it to whoever they want, on this one thread")]
         let cluster = Arc::new(Cluster::found(setup).await);
         let outcome = story(cluster.clone()).await;
@@ -111,6 +116,7 @@ impl Cluster {
             journal: journal.clone(),
             own_informers: setup.own_informers,
             tokens,
+            export: setup.export.clone(),
         };
         let cluster = Self {
             client: network.client("kubernetes-admin"),

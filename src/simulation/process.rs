@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, LocalSet};
 
 use super::disk::Disk;
+use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Machine, Machines};
 use super::network::Network;
@@ -23,7 +24,7 @@ use crate::api::object::Object;
 use crate::api::tokens::Tokens;
 use crate::api::verbs::{Api, Settings};
 use crate::runtime::entropy::Entropy;
-use crate::runtime::store::{Bounds, LocalStore};
+use crate::runtime::store::{Bounds, LocalStore, Revision, Store};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
 
 /// Where the API would listen if there were sockets.
@@ -38,6 +39,8 @@ pub struct Ground {
     pub tokens: Arc<Tokens>,
     pub journal: Journal,
     pub own_informers: bool,
+    /// What a first process finds.
+    pub export: Export,
 }
 
 /// What others see of a running process.
@@ -109,6 +112,10 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let store = Arc::new(store.expect("a disk that lives gives back what was written to it"));
     let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
     let api = Api::new(store.clone(), entropy.split("api"), settings);
+    if store.snapshot().revision() == Revision(0) {
+        let restored = ground.export.restore(&api).await;
+        restored.expect("what was read from another cluster was judged, and the disk is new");
+    }
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
     let founded = bootstrap(&api, API_SERVER).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));

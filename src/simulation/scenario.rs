@@ -1,14 +1,21 @@
 //! A scenario: a cluster, what is done to it, and what must hold. It is written in YAML, and read with its every field checked.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::deeds::{Span, Step, can_draw, catalogue, draw};
+use super::deeds::{Span, Step, Which, can_draw, catalogue, draw};
+use super::export::Export;
 use super::invariants::{Rule, RuleError};
+use super::machines::Hardware;
 use crate::api::quantity::Quantity;
 use crate::api::yaml;
 use crate::runtime::entropy::Entropy;
+
+/// More nodes take more addresses of pods than there are.
+const NODES_MAX: usize = 5000;
 
 /// A cluster, what is done to it, and what must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +38,7 @@ pub struct Scenario {
     /// What chance does besides
     #[serde(default)]
     pub chaos: Option<Chaos>,
-    /// For how long things are done at least, before the cluster has to come to rest
+    /// For how long things are done at least, before the cluster has to come to rest; in a what-if also when pods are looked for, else at rest
     #[serde(default)]
     pub lasts: Span,
     /// How long the cluster may take to come to rest after the last fault
@@ -106,6 +113,47 @@ pub struct Script {
     pub scenario: Scenario,
     /// The timeline and the deeds that chance chose, in order of time.
     pub steps: Vec<Step>,
+    /// What another cluster had: it stands in the place of the scenario's nodes.
+    #[serde(default, skip_serializing_if = "Export::is_empty")]
+    pub export: Export,
+}
+
+impl Script {
+    /// What goes on from another cluster's state.
+    pub fn from(self, export: Export) -> Self {
+        Self { export, ..self }
+    }
+
+    /// A machine for each node.
+    pub fn machines(&self) -> Vec<Hardware> {
+        if self.export.is_empty() { Hardware::alike(self.scenario.nodes.count, self.scenario.nodes.zones) } else { self.export.machines() }
+    }
+
+    /// Whether it can happen.
+    ///
+    /// # Errors
+    /// What cannot, and where it stands.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.scenario.check()?;
+        let machines = self.machines();
+        if machines.len() > NODES_MAX {
+            return Err(ScenarioError::Impossible(format!("there are {} nodes, and at most {NODES_MAX} can be simulated", machines.len())));
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let Some((Which::Name(name), is_zone)) = step.deed.place() else { continue };
+            let (what, all): (&str, BTreeSet<&str>) = match is_zone {
+                true => ("zone", machines.iter().map(|machine| &*machine.zone).filter(|zone| !zone.is_empty()).collect()),
+                false => ("node", machines.iter().map(|machine| &*machine.name).collect()),
+            };
+            if !all.contains(&**name) {
+                let some: Vec<&str> = all.into_iter().take(10).collect();
+                let known = if some.is_empty() { "there are none".to_owned() } else { format!("there are {}", some.join(", ")) };
+                let place = format!("timeline[{number}]: {}", step.deed.name());
+                return Err(ScenarioError::Impossible(format!("{place}: there is no {what} {name:?}: {known}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Scenario {
@@ -125,8 +173,8 @@ impl Scenario {
     /// What cannot, and where it stands.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let impossible = |what: String| Err(ScenarioError::Impossible(what));
-        if self.nodes.count == 0 || self.nodes.count > 5000 {
-            return impossible(format!("nodes.count is {}: it has to be between 1 and 5000", self.nodes.count));
+        if self.nodes.count == 0 || self.nodes.count as usize > NODES_MAX {
+            return impossible(format!("nodes.count is {}: it has to be between 1 and {NODES_MAX}", self.nodes.count));
         }
         if let Err(error) = self.nodes.memory.parse::<Quantity>() {
             return impossible(format!("nodes.memory: {error}"));
@@ -153,6 +201,6 @@ impl Scenario {
             steps.extend(draw(&among, chaos.most, chaos.during.0, &mut chance));
         }
         steps.sort_by_key(|step| step.at);
-        Script { seed, scenario: self, steps }
+        Script { seed, scenario: self, steps, export: Export::default() }
     }
 }
