@@ -166,7 +166,11 @@ impl Remote {
         let body = response.into_body().collect().await.map_err(|error| self.unreachable(&error))?.to_bytes();
         match serde_json::from_slice::<Status>(&body) {
             Ok(status) => Err(RemoteError::Refused(Box::new(status))),
-            Err(_) => Err(RemoteError::Garbled(format!("{code}: {}", String::from_utf8_lossy(&body)))),
+            // What a server says of paths that it knows nothing of.
+            Err(_) if code == 404 && body.starts_with(b"404 page not found") => {
+                Err(RemoteError::Refused(Box::new(Status::no_such_resource())))
+            }
+            Err(_) => Err(RemoteError::Garbled(format!("{code}: {}", String::from_utf8_lossy(&body).lines().next().unwrap_or_default()))),
         }
     }
 
@@ -248,7 +252,10 @@ impl Kubeconfig {
         let user = self.users.iter().find(|u| u.name == context.user).map(|u| &u.user);
         let user = user.ok_or(format!("user {:?} is not defined", context.user))?;
         if user.exec.is_some() {
-            return Err(format!("user {:?} logs in by a program (exec), which is not run here: use a token or a certificate", context.user));
+            return Err(format!(
+                "user {:?} logs in by a program (exec), which is not run here: use a token or a certificate",
+                context.user
+            ));
         }
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls(folder, cluster, user)?).https_only().enable_http1().build();
         let authorization = match &user.token {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::deeds::Load;
 use super::disk::Disk;
 use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Hardware, Machines};
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
+use super::service::{Entrance, FrontParts};
 use crate::actors::proxy::Proxy;
 use crate::api::client::ClientRef;
 use crate::api::tokens::Tokens;
@@ -40,6 +42,8 @@ pub struct Setup {
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
+    /// What the deeds of users mean that name no object. It is for the story to bring up.
+    pub load: Load,
     /// When the run begins.
     pub epoch: Timestamp,
     /// What another cluster had, with which this one begins.
@@ -47,6 +51,8 @@ pub struct Setup {
     /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
     /// process's, as the simulated nodes of `kabuki up` do.
     pub own_informers: bool,
+    /// What signs the tokens of service accounts, if that is not made for the run.
+    pub tokens: Option<Arc<Tokens>>,
     /// Into which all that happens is written.
     pub journal: Journal,
 }
@@ -55,8 +61,18 @@ impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
         let containers = Profile::default();
-        let (machines, journal) = (Hardware::alike(nodes, 1), Journal::default());
-        Self { seed, machines, containers, pod_range, epoch: EPOCH, export: Export::default(), own_informers: false, journal }
+        Self {
+            seed,
+            machines: Hardware::alike(nodes, 1),
+            containers,
+            pod_range,
+            load: Load::of(0),
+            epoch: EPOCH,
+            export: Export::default(),
+            own_informers: false,
+            tokens: None,
+            journal: Journal::default(),
+        }
     }
 }
 
@@ -70,9 +86,12 @@ pub struct Cluster {
     pub journal: Journal,
     /// For the story: its chance is a stream of the run's own.
     pub entropy: Entropy,
+    pub load: Load,
     ground: Ground,
     chance: Entropy,
     process: RefCell<Option<Process>>,
+    /// By which requests from outside come in, once it is open.
+    entrance: RefCell<Option<Entrance>>,
     lives: Cell<u32>,
     /// When the keeper may start it again.
     down_until: Cell<clock::Instant>,
@@ -108,7 +127,7 @@ impl Cluster {
         let disk = Disk::new(journal.clone());
         let network = Network::new(entropy.split("network"), journal.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
-        let tokens = Arc::new(Tokens::ephemeral());
+        let tokens = setup.tokens.clone().unwrap_or_else(|| Arc::new(Tokens::ephemeral()));
         let ground = Ground {
             disk: disk.clone(),
             network: network.clone(),
@@ -125,9 +144,11 @@ impl Cluster {
             disk,
             journal,
             entropy: entropy.split("story"),
+            load: setup.load,
             ground,
             chance: entropy,
             process: RefCell::new(None),
+            entrance: RefCell::new(None),
             lives: Cell::new(0),
             down_until: Cell::new(clock::instant()),
         };
@@ -166,6 +187,21 @@ impl Cluster {
         self.journal.write(Event::Process { what: format!("{life} starts") });
         let process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))).await;
         *self.process.borrow_mut() = Some(process);
+        self.open();
+    }
+
+    /// From now on requests come in by it, to whichever process runs.
+    pub(super) fn let_in(&self, entrance: Entrance) {
+        *self.entrance.borrow_mut() = Some(entrance);
+        self.open();
+    }
+
+    fn open(&self) {
+        let (entrance, faces) = (self.entrance.borrow(), self.faces());
+        if let (Some(entrance), Some(Faces { root, nodes, api: Some(api), .. })) = (&*entrance, faces) {
+            let (client, entropy) = (self.network.client("system:apiserver"), self.chance.split(&format!("http {}", self.lives.get())));
+            entrance.door.open(entrance.front(FrontParts { api, client, nodes, supervisor: root, entropy }));
+        }
     }
 
     /// Kills the process, if it runs. Containers go on.
@@ -182,6 +218,9 @@ impl Cluster {
     async fn end(&self, why: &str) {
         let process = self.process.borrow_mut().take();
         self.network.serve(None);
+        if let Some(entrance) = &*self.entrance.borrow() {
+            entrance.door.close();
+        }
         if let Some(process) = process {
             process.kill().await;
             self.journal.write(Event::Process { what: format!("{} {why}", self.lives.get() - 1) });
@@ -205,6 +244,21 @@ impl Cluster {
     /// The process does not run.
     pub fn proxy(&self) -> Proxy {
         self.faces().expect("the process runs").proxy
+    }
+
+    /// Lets time go by until a condition holds, which is looked at every second.
+    ///
+    /// # Errors
+    /// It did not come to hold within that time.
+    pub async fn until(&self, patience: Duration, mut holds: impl AsyncFnMut() -> bool) -> Result<(), String> {
+        let deadline = clock::instant() + patience;
+        while !holds().await {
+            if clock::instant() >= deadline {
+                return Err(format!("it does not hold after {} s", patience.as_secs()));
+            }
+            self.pass(Duration::from_secs(1)).await;
+        }
+        Ok(())
     }
 
     /// Time goes by; the cast acts meanwhile.

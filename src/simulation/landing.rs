@@ -156,11 +156,8 @@ mod tests {
         let waits = Spot { why: "0/2 nodes are available".into(), ..spot("b-9", "b", "") };
         let after = [spot("a-2", "a", "n2"), spot("a-9", "a", "n2"), waits, spot("late", "", "n2"), spot("c-1", "c", "n2")];
         let landings = landings(&before, &after);
-        let lines: Vec<String> = landings
-            .pods
-            .iter()
-            .map(|l| format!("{:?} {} {:?} {:?} {:?} {}", l.fate, l.pod, l.replaces, l.from, l.to, l.why))
-            .collect();
+        let lines: Vec<String> =
+            landings.pods.iter().map(|l| format!("{:?} {} {:?} {:?} {:?} {}", l.fate, l.pod, l.replaces, l.from, l.to, l.why)).collect();
         assert_eq!(
             lines,
             [

@@ -20,11 +20,13 @@ mod rehearsal;
 mod report;
 mod scenario;
 mod scene;
+mod service;
 mod settled;
 mod shrink;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod watchdog;
 
 pub use cluster::{Cluster, Setup, run};
@@ -41,6 +43,8 @@ pub use rehearsal::{Outcome as RunOutcome, Watching, rehearse};
 pub use report::report;
 pub use scenario::{Chaos, Nodes, Scenario, ScenarioError, Script};
 pub use scene::{Details, PodView, Scene, View};
+pub use service::serve;
 pub use shrink::shrink;
 pub use statistics::{Latencies, Statistics};
+pub use trial::trial;
 pub use watchdog::Violation;

@@ -21,6 +21,7 @@ use crate::actors::proxy::{self, Proxy};
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
+use crate::api::streams::NodeDirectory;
 use crate::api::tokens::Tokens;
 use crate::api::verbs::{Api, Settings};
 use crate::runtime::entropy::Entropy;
@@ -49,6 +50,10 @@ pub struct Faces {
     pub root: Supervisor,
     pub proxy: Proxy,
     pub store: Arc<LocalStore<Object>>,
+    /// `None` if the store took nothing.
+    pub api: Option<Api>,
+    /// What the nodes serve of their pods.
+    pub nodes: NodeDirectory,
 }
 
 impl Faces {
@@ -122,17 +127,19 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let clients = Clients { of: |user: &str| ground.network.client(user) };
     let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
     let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
+    let nodes = NodeDirectory::default();
     for machine in ground.machines.iter() {
         let client: ClientRef = (clients.of)(&machine.user());
         let (informers, pods) = match ground.own_informers {
             true => views(&root, machine, client.clone(), entropy),
             false => shared.clone(),
         };
-        kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
+        let handle = kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
+        nodes.register(&handle.node_name, handle.streams);
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
     let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
-    Faces { root, proxy, store }
+    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes }
 }
 
 /// What a node sees that has joined over the network.

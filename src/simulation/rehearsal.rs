@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -10,17 +9,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Setup, run};
-use super::deeds::{Deed, Load, Undo};
+use super::deeds::{Deed, Undo};
 use super::invariants::{self, Broken, Invariant, Rest};
 use super::journal::{Event, Journal};
 use super::landing::{Landings, landings};
 use super::scenario::{ScenarioError, Script};
 use super::statistics::Statistics;
 use super::watchdog::{Violation, Watchdog};
-use crate::api::quantity::Quantity;
 use crate::runtime::clock;
-use crate::runtime::containers::simulated::Profile;
-use crate::runtime::network::Cidr;
 use crate::runtime::supervision::Tree;
 
 /// How long a user waits for an answer before giving up.
@@ -29,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CALM: Duration = Duration::from_secs(60);
 /// A cluster at rest writes nothing for so long.
 const QUIET: Duration = Duration::from_secs(600);
-/// Up to so many nodes each has informers of its own.
-const OWN_INFORMERS: usize = 20;
 
 /// What came of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -100,11 +94,10 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
         judges.push(rule.compile()?);
     }
     let watchdog = Watchdog::new(judges, watching.clock.clone());
-    let setup = setup(script, watching);
+    let setup = Setup { journal: Journal::new(watching.keeps_journal), ..script.setup() };
     setup.journal.call(Box::new(watchdog.clone()));
     let story = |cluster: Arc<Cluster>| {
-        let (load, landings) = (Load::of(script.scenario.pods), RefCell::default());
-        let stage = Stage { watchdog: watchdog.clone(), load, script: script.clone(), cluster, landings };
+        let stage = Stage { watchdog: watchdog.clone(), script: script.clone(), cluster, landings: RefCell::default() };
         async move {
             let start = clock::instant();
             let keeper = stage.cluster.clone();
@@ -133,29 +126,10 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
     Ok((outcome, journal))
 }
 
-fn setup(script: &Script, watching: &Watching) -> Setup {
-    let (nodes, machines) = (&script.scenario.nodes, script.machines());
-    let memory = nodes.memory.parse::<Quantity>().map_or(16 << 30, |memory| memory.value().unsigned_abs());
-    let base = Setup::new(script.seed, 0);
-    // Nodes elsewhere may have many more pods than is usual here.
-    let wide = Cidr::new(Ipv4Addr::new(10, 0, 0, 0).into(), 8);
-    Setup {
-        containers: Profile { cpus: u64::from(nodes.cpus), memory_bytes: memory, ..Profile::default() },
-        own_informers: machines.len() <= OWN_INFORMERS,
-        journal: Journal::new(watching.keeps_journal),
-        epoch: script.export.at().unwrap_or(base.epoch),
-        export: script.export.clone(),
-        pod_range: wide.filter(|_| !script.export.is_empty()).unwrap_or(base.pod_range),
-        machines,
-        ..base
-    }
-}
-
 /// A run that goes on.
 struct Stage {
     cluster: Arc<Cluster>,
     watchdog: Watchdog,
-    load: Load,
     script: Script,
     /// What became of another cluster's pods, once that was looked for.
     landings: RefCell<Option<Landings>>,
@@ -184,7 +158,7 @@ impl Stage {
 
     /// Brings the load up.
     async fn found(&self) {
-        let manifests = self.load.manifests();
+        let manifests = self.cluster.load.manifests();
         for object in manifests.iter().chain(&self.script.scenario.manifests) {
             if let Err(status) = self.cluster.apply(object).await {
                 let broken = Broken { what: format!("the load is refused: {status}"), key: None };
@@ -258,9 +232,9 @@ impl Stage {
             return self.cluster.strike(deed).await;
         }
         // A user who gets no answer gives up, and others do not wait for that.
-        let (cluster, load, deed) = (self.cluster.clone(), self.load, deed.clone());
+        let (cluster, deed) = (self.cluster.clone(), deed.clone());
         actix::spawn(async move {
-            let outcome = tokio::time::timeout(PATIENCE, cluster.act(load, &deed)).await;
+            let outcome = tokio::time::timeout(PATIENCE, cluster.act(&deed)).await;
             if let Ok(Err(status)) = outcome {
                 cluster.journal.write(Event::Deed { number, what: format!("is refused: {status}") });
             }

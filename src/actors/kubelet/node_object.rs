@@ -55,7 +55,9 @@ pub fn allocatable(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, i6
 /// What there is, and what of it pods may take, as a status says it.
 fn resources(options: &Options, info: &RuntimeInfo) -> (Value, Value) {
     if let Some(resources) = &options.resources {
-        let written = |all: &BTreeMap<String, Quantity>| all.iter().map(|(name, amount)| (name.clone(), amount.to_string().into())).collect();
+        let written = |all: &BTreeMap<String, Quantity>| -> Value {
+            all.iter().map(|(name, amount)| (name.clone(), Value::from(amount.to_string()))).collect()
+        };
         return (written(&resources.capacity), written(&resources.allocatable));
     }
     let mut all = json!({

@@ -34,7 +34,7 @@ pub struct Run {
     #[arg(long)]
     nodes: Option<u32>,
     /// Instead of the scenario's
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["from_kubeconfig", "from_objects"])]
     pods: Option<u32>,
     /// Where failures are written
     #[arg(long, default_value = ".")]

@@ -16,7 +16,7 @@ const PAGE: usize = 500;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What only tells of what was: nobody needs it.
-const UNASKED: [&str; 3] = ["events", "leases", "endpointslices"];
+const UNASKED: [&str; 2] = ["events", "leases"];
 /// Kinds that are not served here, and that can be played.
 const PLAYED: [(&str, &str, &str); 2] = [("apps/v1", "ReplicaSet", "replicasets"), ("apps/v1", "StatefulSet", "statefulsets")];
 
@@ -68,13 +68,15 @@ struct Collection {
     path: String,
     /// Without it there is no what-if.
     is_needed: bool,
+    /// Who has none needs no player.
+    is_played: bool,
 }
 
 impl Collection {
     fn of(kind: &Kind) -> Self {
         let root = if kind.group.is_empty() { "/api" } else { "/apis" };
         let (api_version, is_needed) = (kind.api_version(), matches!(kind.kind, "Node" | "Pod"));
-        Self { path: format!("{root}/{api_version}/{}", kind.plural), api_version, kind: kind.kind.to_owned(), is_needed }
+        Self { path: format!("{root}/{api_version}/{}", kind.plural), api_version, kind: kind.kind.to_owned(), is_needed, is_played: false }
     }
 }
 
@@ -88,6 +90,7 @@ fn collections() -> Vec<Collection> {
         kind: (*kind).to_owned(),
         path: format!("/apis/{api_version}/{plural}"),
         is_needed: false,
+        is_played: true,
     });
     served.chain(played).collect()
 }
@@ -98,6 +101,7 @@ async fn all(remote: &Remote) -> Result<Vec<Value>, Failure> {
     for collection in collections() {
         match list(remote, &collection).await {
             Ok(items) => objects.extend(items),
+            Err(Trouble::Refused(404, _)) if collection.is_played => {}
             Err(Trouble::Refused(403 | 404, why)) if !collection.is_needed => eprintln!("note: {} are left out: {why}", collection.path),
             Err(Trouble::Refused(_, why) | Trouble::Other(why)) => {
                 return Err(format!("{}{}: {why}", remote.server(), collection.path).into());

@@ -14,11 +14,15 @@ pub(super) use strike::Undo;
 pub use users::Load;
 pub use which::Which;
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::network::Side;
+use crate::api::yaml;
 
 /// Something done at a time, counted from the moment at which the cluster has its load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -204,6 +208,16 @@ fn core() -> String {
     "v1".to_owned()
 }
 
+impl FromStr for Deed {
+    type Err = String;
+
+    /// As it stands in a scenario: `lose-node: {node: 0, for: 10m}`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let deed: Self = yaml::typed(text).map_err(|error| format!("this is no deed: {error}"))?;
+        deed.check().map(|()| deed)
+    }
+}
+
 impl Deed {
     /// Its name, as it stands in a scenario.
     pub fn name(&self) -> String {
@@ -237,7 +251,7 @@ impl Deed {
     }
 
     /// The node or the zone that it is done to, and whether that is a zone.
-    pub(super) fn place(&self) -> Option<(&Which, bool)> {
+    fn place(&self) -> Option<(&Which, bool)> {
         match self {
             Self::Drain { node }
             | Self::Uncordon { node }
@@ -253,6 +267,23 @@ impl Deed {
             Self::LoseZone { zone, .. } => Some((zone, true)),
             _ => None,
         }
+    }
+
+    /// Whether the node or the zone that it names is there: `nodes` are their names with their zones.
+    ///
+    /// # Errors
+    /// It is not; says which there are.
+    pub(super) fn is_possible_among<'a>(&self, nodes: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+        let Some((Which::Name(name), is_zone)) = self.place() else { return Ok(()) };
+        let all: BTreeSet<&str> = nodes.map(|(node, zone)| if is_zone { zone } else { node }).filter(|known| !known.is_empty()).collect();
+        if all.contains(&**name) {
+            return Ok(());
+        }
+        let what = if is_zone { "zone" } else { "node" };
+        let some: Vec<&str> = all.iter().copied().take(10).collect();
+        let more = if all.len() > some.len() { ", …" } else { "" };
+        let known = if some.is_empty() { "there are none".to_owned() } else { format!("there are {}{more}", some.join(", ")) };
+        Err(format!("there is no {what} {name:?}: {known}"))
     }
 
     /// Whether it can be done.

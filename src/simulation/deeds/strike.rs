@@ -1,10 +1,14 @@
 //! How deeds are done.
 
+use std::sync::Arc;
+
 use super::{Deed, Which};
+use crate::api::status::Status;
 use crate::runtime::clock;
 use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerRuntime, ContainerState};
 use crate::simulation::cluster::Cluster;
 use crate::simulation::disk::Condition;
+use crate::simulation::journal::Event;
 use crate::simulation::machines::Machine;
 use crate::simulation::network::{Disturbance, Effect, Trap};
 
@@ -23,7 +27,42 @@ pub struct Undo {
     registry: bool,
 }
 
+/// The number that a deed has in the journal if it stands in no script.
+const UNSCRIPTED: usize = usize::MAX;
+
 impl Cluster {
+    /// Does a deed, whoever does it. What lasts goes on, and ends by itself.
+    ///
+    /// # Errors
+    /// What the API says to a user. It is in the journal, too.
+    pub async fn inject(self: &Arc<Self>, deed: &Deed) -> Result<(), Status> {
+        let note = |what: String| self.journal.write(Event::Deed { number: UNSCRIPTED, what });
+        note(serde_json::to_string(deed).unwrap_or_default());
+        if deed.is_users() {
+            let outcome = self.act(deed).await;
+            return outcome.inspect_err(|status| note(format!("is refused: {status}")));
+        }
+        let undo = self.strike(deed).await;
+        let span = deed.span().0;
+        if !span.is_zero() {
+            let cluster = self.clone();
+            actix::spawn(async move {
+                tokio::time::sleep(span).await;
+                cluster.undo(undo);
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the nodes and zones that a deed names are there.
+    ///
+    /// # Errors
+    /// Which is not.
+    pub fn knows(&self, deed: &Deed) -> Result<(), String> {
+        let all = self.machines.iter().map(|machine| (&*machine.name, &*machine.zone));
+        deed.is_possible_among(all).map_err(|why| format!("{}: {why}", deed.name()))
+    }
+
     /// Does it, up to the point where it ends by itself or by [`Cluster::undo`].
     pub async fn strike(&self, deed: &Deed) -> Undo {
         match deed {

@@ -7,6 +7,7 @@ use super::{Deed, Which};
 use crate::api::client::{DeleteOptions, ListOptions, Patch, Propagation, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
+use crate::api::yaml;
 use crate::simulation::cluster::Cluster;
 
 /// The pods that a cluster is founded with: replication controllers, each behind a service of its name.
@@ -65,6 +66,17 @@ fn kind_of(api_version: &str, kind: &str) -> Result<&'static KindRef, Status> {
 }
 
 impl Cluster {
+    /// Applies every object of a text in YAML or JSON, in order.
+    ///
+    /// # Errors
+    /// It is no YAML, or as [`Cluster::apply`].
+    pub async fn apply_text(&self, text: &str) -> Result<(), Status> {
+        for object in yaml::documents(text).map_err(|error| Status::bad_request(error.to_string()))? {
+            self.apply(&object).await?;
+        }
+        Ok(())
+    }
+
     /// Creates what is not there, and changes what is, as `kubectl apply` by a merge patch.
     ///
     /// # Errors
@@ -90,8 +102,8 @@ impl Cluster {
     ///
     /// # Errors
     /// What the API says.
-    pub async fn act(&self, load: Load, deed: &Deed) -> Result<(), Status> {
-        let typed = &self.client;
+    pub async fn act(&self, deed: &Deed) -> Result<(), Status> {
+        let (typed, load) = (&self.client, self.load);
         match deed {
             Deed::Apply { objects } => {
                 for object in objects {
@@ -163,7 +175,7 @@ impl Cluster {
 
 /// What a drain leaves where it is: pods of daemon sets, and those that the node runs by itself.
 fn belongs_to_node(pod: &Pod) -> bool {
-    let owners = pod.metadata.owner_references.iter().flatten();
+    let mut owners = pod.metadata.owner_references.iter().flatten();
     let is_mirror = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key("kubernetes.io/config.mirror"));
-    is_mirror || owners.into_iter().any(|owner| owner.controller == Some(true) && owner.kind == "DaemonSet")
+    is_mirror || owners.any(|owner| owner.controller == Some(true) && owner.kind == "DaemonSet")
 }

@@ -114,7 +114,9 @@ impl Reading {
         for object in std::mem::take(&mut self.objects) {
             let node = text(&object, "/spec/nodeName");
             match text(&object, "/kind") {
-                "Pod" if !node.is_empty() && !self.has("Node", "", node) => self.leave_out("bound to nodes that are not in the export", &object),
+                "Pod" if !node.is_empty() && !self.has("Node", "", node) => {
+                    self.leave_out("bound to nodes that are not in the export", &object)
+                }
                 "Endpoints" if made.contains(&path(&object)) => {}
                 _ => self.objects.push(object),
             }

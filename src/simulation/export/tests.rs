@@ -148,7 +148,8 @@ fn what_is_no_cluster_is_refused_with_its_place() {
     let refused = |objects: Vec<Value>| Export::of(objects, false).unwrap_err().to_string();
     assert!(refused(Vec::new()).contains("has no nodes"));
     assert!(refused(vec![json!({"kind": "Pod"})]).starts_with("object 1 of the export has no kind or no metadata.name"));
-    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": [{"image": "i"}]}});
+    let pod =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": [{"image": "i"}]}});
     let error = refused(vec![pod]);
     assert!(error.starts_with("Pod n/p: ") && error.contains("spec.containers[0].name"), "{error}");
 }
