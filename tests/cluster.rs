@@ -3,6 +3,8 @@
 mod cluster {
     mod commands;
     mod containers;
+    mod served;
     mod simulation;
     mod site;
+    mod what_if;
 }

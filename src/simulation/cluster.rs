@@ -9,11 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::alarm::Alarm;
+use super::deeds::Load;
 use super::disk::Disk;
+use super::export::Export;
 use super::journal::{Event, Journal};
-use super::machines::Machines;
+use super::machines::{Hardware, Machines};
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
+use super::service::{Entrance, FrontParts};
 use crate::actors::proxy::Proxy;
 use crate::api::client::ClientRef;
 use crate::api::tokens::Tokens;
@@ -23,7 +26,7 @@ use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
 use crate::runtime::supervision::Supervisor;
 
-/// When every run begins.
+/// When a run begins that does not say otherwise.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What the keeper waits before it starts the process again.
@@ -34,16 +37,23 @@ const RESTART: Duration = Duration::from_secs(1);
 pub struct Setup {
     /// Of all chance in the run.
     pub seed: u64,
-    pub nodes: u32,
+    /// A machine for each node.
+    pub machines: Vec<Hardware>,
     /// How the containers of all nodes behave.
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
-    /// Over how many failure domains the nodes are spread.
-    pub zones: u32,
+    /// What the deeds of users mean that name no object. It is for the story to bring up.
+    pub load: Load,
+    /// When the run begins.
+    pub epoch: Timestamp,
+    /// What another cluster had, with which this one begins.
+    pub export: Export,
     /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
     /// process's, as the simulated nodes of `kabuki up` do.
     pub own_informers: bool,
+    /// What signs the tokens of service accounts, if that is not made for the run.
+    pub tokens: Option<Arc<Tokens>>,
     /// Into which all that happens is written.
     pub journal: Journal,
 }
@@ -52,7 +62,18 @@ impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
         let containers = Profile::default();
-        Self { seed, nodes, containers, pod_range, zones: 1, own_informers: false, journal: Journal::default() }
+        Self {
+            seed,
+            machines: Hardware::alike(nodes, 1),
+            containers,
+            pod_range,
+            load: Load::of(0),
+            epoch: EPOCH,
+            export: Export::default(),
+            own_informers: false,
+            tokens: None,
+            journal: Journal::default(),
+        }
     }
 }
 
@@ -66,10 +87,13 @@ pub struct Cluster {
     pub journal: Journal,
     /// For the story: its chance is a stream of the run's own.
     pub entropy: Entropy,
+    pub load: Load,
     ground: Ground,
     alarm: Alarm,
     chance: Entropy,
     process: RefCell<Option<Process>>,
+    /// By which requests from outside come in, once it is open.
+    entrance: RefCell<Option<Entrance>>,
     lives: Cell<u32>,
     /// When the keeper may start it again.
     down_until: Cell<clock::Instant>,
@@ -86,7 +110,7 @@ pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluste
         builder.enable_all().start_paused(true).build().expect("the system has what a runtime needs")
     };
     actix_rt::System::with_tokio_rt(runtime).block_on(async move {
-        let _simulated = clock::simulate(EPOCH);
+        let _simulated = clock::simulate(setup.epoch);
         #[expect(clippy::arc_with_non_send_sync, reason = "stories hand it to whoever they want, on this one thread")]
         let cluster = Arc::new(Cluster::found(setup).await);
         let outcome = story(cluster.clone()).await;
@@ -106,7 +130,7 @@ impl Cluster {
         let disk = Disk::new(journal.clone(), alarm.clone());
         let network = Network::new(entropy.split("network"), journal.clone(), alarm.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
-        let tokens = Arc::new(Tokens::ephemeral());
+        let tokens = setup.tokens.clone().unwrap_or_else(|| Arc::new(Tokens::ephemeral()));
         let ground = Ground {
             disk: disk.clone(),
             network: network.clone(),
@@ -114,6 +138,7 @@ impl Cluster {
             journal: journal.clone(),
             own_informers: setup.own_informers,
             tokens,
+            export: setup.export.clone(),
         };
         let cluster = Self {
             client: network.client("kubernetes-admin"),
@@ -122,10 +147,12 @@ impl Cluster {
             disk,
             journal,
             entropy: entropy.split("story"),
+            load: setup.load,
             ground,
             alarm,
             chance: entropy,
             process: RefCell::new(None),
+            entrance: RefCell::new(None),
             lives: Cell::new(0),
             down_until: Cell::new(clock::instant()),
         };
@@ -171,7 +198,22 @@ impl Cluster {
             }
             process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))) => {
                 *self.process.borrow_mut() = Some(process);
+                self.open();
             }
+        }
+    }
+
+    /// From now on requests come in by it, to whichever process runs.
+    pub(super) fn let_in(&self, entrance: Entrance) {
+        *self.entrance.borrow_mut() = Some(entrance);
+        self.open();
+    }
+
+    fn open(&self) {
+        let (entrance, faces) = (self.entrance.borrow(), self.faces());
+        if let (Some(entrance), Some(Faces { root, nodes, api: Some(api), .. })) = (&*entrance, faces) {
+            let (client, entropy) = (self.network.client("system:apiserver"), self.chance.split(&format!("http {}", self.lives.get())));
+            entrance.door.open(entrance.front(FrontParts { api, client, nodes, supervisor: root, entropy }));
         }
     }
 
@@ -189,6 +231,9 @@ impl Cluster {
     async fn end(&self, why: &str) {
         let process = self.process.borrow_mut().take();
         self.network.serve(None);
+        if let Some(entrance) = &*self.entrance.borrow() {
+            entrance.door.close();
+        }
         if let Some(process) = process {
             process.kill().await;
             self.journal.write(Event::Process { what: format!("{} {why}", self.lives.get() - 1) });
@@ -212,6 +257,21 @@ impl Cluster {
     /// The process does not run.
     pub fn proxy(&self) -> Proxy {
         self.faces().expect("the process runs").proxy
+    }
+
+    /// Lets time go by until a condition holds, which is looked at every second.
+    ///
+    /// # Errors
+    /// It did not come to hold within that time.
+    pub async fn until(&self, patience: Duration, mut holds: impl AsyncFnMut() -> bool) -> Result<(), String> {
+        let deadline = clock::instant() + patience;
+        while !holds().await {
+            if clock::instant() >= deadline {
+                return Err(format!("it does not hold after {} s", patience.as_secs()));
+            }
+            self.pass(Duration::from_secs(1)).await;
+        }
+        Ok(())
     }
 
     /// Time goes by; the cast acts meanwhile.

@@ -4,16 +4,45 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use k8s_openapi::api::core::v1::Taint;
+
 use super::Setup;
 use super::journal::{ContainerChange, Event, Journal};
-use crate::actors::kubelet::{Machine as Outside, Options};
+use crate::actors::kubelet::{Machine as Outside, Options, Resources};
 use crate::runtime::containers::simulated::Simulated;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
 
+/// The label that says in which failure domain a node is.
+pub const ZONE: &str = "topology.kubernetes.io/zone";
+
 /// All machines, in order. Clones are the same machines.
 #[derive(Clone)]
 pub struct Machines(Arc<Vec<Machine>>);
+
+/// What a machine is to be, and the node on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hardware {
+    pub name: String,
+    /// The failure domain that it stands in.
+    pub zone: String,
+    pub labels: BTreeMap<String, String>,
+    pub taints: Vec<Taint>,
+    /// What it has, if that is not what all have.
+    pub resources: Option<Resources>,
+}
+
+impl Hardware {
+    /// Machines that differ by nothing but their failure domains.
+    pub fn alike(count: u32, zones: u32) -> Vec<Self> {
+        let one = |index: u32| {
+            let zone = format!("zone-{}", index % zones.max(1));
+            let labels = BTreeMap::from([(ZONE.to_owned(), zone.clone())]);
+            Self { name: format!("node-{index}"), zone, labels, ..Self::default() }
+        };
+        (0..count).map(one).collect()
+    }
+}
 
 /// One machine, and the node that it is.
 pub struct Machine {
@@ -25,6 +54,7 @@ pub struct Machine {
     outside: Outside,
     address: IpAddr,
     pods: Cidr,
+    hardware: Hardware,
 }
 
 /// Writes down what happens to a machine's containers.
@@ -41,16 +71,17 @@ impl Machines {
     /// # Panics
     /// There are more nodes than the range of pods has room for.
     pub fn new(setup: &Setup, entropy: &Entropy, journal: &Journal) -> Self {
-        let machine = |index: u32| {
-            let name = format!("node-{index}");
-            let pods = setup.pod_range.share(index, setup.nodes).expect("the range of pods has room for every node");
+        let count = u32::try_from(setup.machines.len()).unwrap_or(u32::MAX);
+        let machine = |(index, hardware): (u32, &Hardware)| {
+            let name = hardware.name.clone();
+            let pods = setup.pod_range.share(index, count).expect("the range of pods has room for every node");
             let (outside, runtime) = Outside::simulated(setup.containers.clone(), pods, entropy.split(&name));
             let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
             watch(&name, &runtime, journal.clone());
-            let zone = format!("zone-{}", index % setup.zones.max(1));
-            Machine { name, runtime, outside, address, pods, zone }
+            let zone = hardware.zone.clone();
+            Machine { name, runtime, outside, address, pods, zone, hardware: hardware.clone() }
         };
-        Self(Arc::new((0..setup.nodes).map(machine).collect()))
+        Self(Arc::new((0..count).zip(&setup.machines).map(machine).collect()))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Machine> {
@@ -90,7 +121,7 @@ impl Machine {
     }
 
     pub(super) fn options(&self) -> Options {
-        let labels = BTreeMap::from([("topology.kubernetes.io/zone".to_owned(), self.zone.clone())]);
-        Options { pod_range: Some(self.pods), labels, ..Options::new(self.name.clone(), self.address) }
+        let Hardware { labels, taints, resources, .. } = self.hardware.clone();
+        Options { pod_range: Some(self.pods), labels, taints, resources, ..Options::new(self.name.clone(), self.address) }
     }
 }

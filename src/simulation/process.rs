@@ -10,6 +10,7 @@ use tokio::task::LocalSet;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::disk::Disk;
+use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Machine, Machines};
 use super::network::Network;
@@ -21,10 +22,11 @@ use crate::actors::proxy::{self, Proxy};
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
+use crate::api::streams::NodeDirectory;
 use crate::api::tokens::Tokens;
 use crate::api::verbs::{Api, Settings};
 use crate::runtime::entropy::Entropy;
-use crate::runtime::store::{Bounds, LocalStore};
+use crate::runtime::store::{Bounds, LocalStore, Revision, Store};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
 
 /// Where the API would listen if there were sockets.
@@ -39,6 +41,8 @@ pub struct Ground {
     pub tokens: Arc<Tokens>,
     pub journal: Journal,
     pub own_informers: bool,
+    /// What a first process finds.
+    pub export: Export,
 }
 
 /// What others see of a running process.
@@ -47,6 +51,10 @@ pub struct Faces {
     pub root: Supervisor,
     pub proxy: Proxy,
     pub store: Arc<LocalStore<Object>>,
+    /// `None` if the store took nothing.
+    pub api: Option<Api>,
+    /// What the nodes serve of their pods.
+    pub nodes: NodeDirectory,
 }
 
 impl Faces {
@@ -110,23 +118,29 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let store = Arc::new(store.expect("a disk that lives gives back what was written to it"));
     let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
     let api = Api::new(store.clone(), entropy.split("api"), settings);
+    if store.snapshot().revision() == Revision(0) {
+        let restored = ground.export.restore(&api).await;
+        restored.expect("what was read from another cluster was judged, and the disk is new");
+    }
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
     let founded = bootstrap(&api, API_SERVER).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
     let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
     let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
+    let nodes = NodeDirectory::default();
     for machine in ground.machines.iter() {
         let client: ClientRef = (clients.of)(&machine.user());
         let (informers, pods) = match ground.own_informers {
             true => views(&root, machine, client.clone(), entropy),
             false => shared.clone(),
         };
-        kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
+        let handle = kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
+        nodes.register(&handle.node_name, handle.streams);
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
     let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
-    Faces { root, proxy, store }
+    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes }
 }
 
 /// What a node sees that has joined over the network.

@@ -12,6 +12,7 @@ use super::spec::{NodeFacts, service_variables};
 use crate::actors::events::Recorder;
 use crate::actors::informer::{InformerHandle, ObjectKey};
 use crate::api::client::ClientRef;
+use crate::api::quantity::Quantity;
 use crate::runtime::containers::simulated::{Profile, Simulated};
 use crate::runtime::containers::{ContainerRuntime, RuntimeInfo};
 use crate::runtime::entropy::Entropy;
@@ -28,6 +29,8 @@ pub struct Options {
     pub labels: BTreeMap<String, String>,
     pub taints: Vec<Taint>,
     pub max_pods: u32,
+    /// What there is, if that is not what the container runtime says.
+    pub resources: Option<Resources>,
     /// The name server of pods whose DNS policy is `ClusterFirst`.
     pub cluster_dns: Option<IpAddr>,
     pub cluster_domain: String,
@@ -45,11 +48,19 @@ impl Options {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             max_pods: 110,
+            resources: None,
             cluster_dns: None,
             cluster_domain: String::from("cluster.local"),
             port: 0,
         }
     }
+}
+
+/// What a node has and what of it pods may take: quantities by the names of resources.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    pub capacity: BTreeMap<String, Quantity>,
+    pub allocatable: BTreeMap<String, Quantity>,
 }
 
 /// The outside world of a node: each part has a simulated twin.

@@ -42,22 +42,38 @@ pub fn node(options: &Options, info: &RuntimeInfo) -> Value {
 
 /// What pods may take, in thousandths of a CPU, bytes and pods.
 pub fn allocatable(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, i64> {
+    if let Some(resources) = &options.resources {
+        let amount = |name: &str, quantity: &Quantity| if name == "cpu" { quantity.milli_value() } else { quantity.value() };
+        return resources.allocatable.iter().map(|(name, quantity)| (name.clone(), amount(name, quantity))).collect();
+    }
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let all = [("cpu", number(info.cpus * 1000)), ("memory", number(info.memory_bytes)), ("pods", options.max_pods.into())];
     let storage = (info.storage_bytes > 0).then(|| ("ephemeral-storage", number(info.storage_bytes)));
     all.into_iter().chain(storage).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The node's status. `old` is the last one, whose times of transition stay where nothing changes; `trouble` says why the node is not ready.
-pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
-    let mut capacity = json!({
+/// What there is, and what of it pods may take, as a status says it.
+fn resources(options: &Options, info: &RuntimeInfo) -> (Value, Value) {
+    if let Some(resources) = &options.resources {
+        let written = |all: &BTreeMap<String, Quantity>| -> Value {
+            all.iter().map(|(name, amount)| (name.clone(), Value::from(amount.to_string()))).collect()
+        };
+        return (written(&resources.capacity), written(&resources.allocatable));
+    }
+    let mut all = json!({
         "cpu": info.cpus.to_string(),
         "memory": kibibytes(info.memory_bytes),
         "pods": options.max_pods.to_string(),
     });
     if info.storage_bytes > 0 {
-        capacity["ephemeral-storage"] = kibibytes(info.storage_bytes).into();
+        all["ephemeral-storage"] = kibibytes(info.storage_bytes).into();
     }
+    (all.clone(), all)
+}
+
+/// The node's status. `old` is the last one, whose times of transition stay where nothing changes; `trouble` says why the node is not ready.
+pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
+    let (capacity, allocatable) = resources(options, info);
     let addresses = options.node_ips.iter().map(|ip| json!({ "type": "InternalIP", "address": ip.to_string() }));
     let addresses: Vec<Value> = addresses.chain([json!({ "type": "Hostname", "address": options.node_name })]).collect();
     let ready = match trouble {
@@ -73,7 +89,7 @@ pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old:
     let id = options.node_name.as_str();
     let mut status = json!({
         "capacity": capacity,
-        "allocatable": capacity,
+        "allocatable": allocatable,
         "addresses": addresses,
         "conditions": conditions.map(|condition| self::condition(condition, old, now)),
         "nodeInfo": {

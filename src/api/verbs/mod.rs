@@ -18,6 +18,7 @@ mod list;
 mod local_client;
 mod metadata;
 mod patch;
+mod restore;
 mod scale;
 mod selection;
 mod subresource;
@@ -38,6 +39,7 @@ pub use delete::Deleted;
 pub use list::parse_revision;
 pub use local_client::LocalClient;
 pub use metadata::settle_namespace;
+pub use restore::adopted;
 pub use target::Target;
 pub use update::Updated;
 

@@ -9,7 +9,9 @@ mod report;
 mod run;
 mod scenarios;
 mod schema;
+mod serve;
 mod shrink;
+mod source;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,8 @@ enum Command {
     Coverage(coverage::Coverage),
     /// Make a page of a failure that a person can read
     Report(report::Report),
+    /// Serve the API of a simulated cluster whose clock moves when a request asks for it
+    Serve(serve::Serve),
     /// Print the JSON Schema of scenarios
     Schema(schema::Schema),
 }
@@ -60,6 +64,7 @@ impl Sim {
             Command::Shrink(command) => command.run().map(|()| true),
             Command::Coverage(command) => command.run(),
             Command::Report(command) => command.run().map(|()| true),
+            Command::Serve(command) => command.run().map(|()| true),
             Command::Schema(command) => command.run().map(|()| true),
         };
         match outcome {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Output;
-use crate::simulation::{Journal, RunOutcome, Violation};
+use crate::commands::print::Columns;
+use crate::simulation::{Fate, Journal, Landing, Landings, RunOutcome, Violation};
 
 /// Of the events that touched an object, so many are shown.
 const EVENTS: usize = 20;
@@ -23,6 +24,9 @@ pub fn outcome(output: Output, outcome: &RunOutcome, wall: Duration, failure: Op
         return;
     }
     text(outcome, wall);
+    if let Some(landings) = &outcome.landings {
+        print!("{}", landed(landings));
+    }
     if let (Some((journal, again)), Some(violation)) = (failure, &outcome.violation) {
         println!("\nbroken: {}", violation.invariant);
         println!("  {}", violation.what);
@@ -67,6 +71,35 @@ fn text(outcome: &RunOutcome, wall: Duration) {
         statistics.process_starts.saturating_sub(1)
     );
     println!("  digest      {}", outcome.digest);
+}
+
+/// Where the pods of another cluster are, a line for each that is not where it was.
+fn landed(landings: &Landings) -> String {
+    let count = |fate| landings.count(fate);
+    let mut text = format!(
+        "  landed      {} moved, {} placed, {} pending, {} failed, {} gone, {} where they were\n",
+        count(Fate::Moved),
+        count(Fate::Placed),
+        count(Fate::Pending),
+        count(Fate::Failed),
+        count(Fate::Gone),
+        landings.stayed
+    );
+    let mut columns = Columns::default();
+    for Landing { pod, fate, replaces, from, to, why } in &landings.pods {
+        let to = match (fate, to) {
+            (Fate::Pending, _) => "pending",
+            (Fate::Failed, _) => "failed",
+            (Fate::Gone, _) => "gone",
+            (_, to) => to.as_deref().unwrap_or_default(),
+        };
+        let place = replaces.as_ref().map(|replaced| format!("in the place of {replaced}"));
+        let note: Vec<&str> = place.as_deref().into_iter().chain(Some(&**why).filter(|why| !why.is_empty())).collect();
+        let from = from.as_deref().unwrap_or("nowhere");
+        columns.row([format!("    {pod}"), format!("{from} -> {to}"), note.join(": ")]);
+    }
+    text.push_str(&columns.text());
+    text
 }
 
 /// The last events up to a violation that name its object; all events if it is about none.

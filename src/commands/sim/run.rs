@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 
 use super::progress::Progress;
 use super::replay::FailureFile;
+use super::source::Source;
 use super::{Output, print, scenarios};
 use crate::commands::Failure;
 use crate::runtime::clock;
-use crate::simulation::{RunOutcome, Scenario, Script, Watching, rehearse};
+use crate::simulation::{Export, RunOutcome, Scenario, Script, Watching, rehearse};
 
 #[derive(Args, Debug)]
 pub struct Run {
@@ -33,11 +34,13 @@ pub struct Run {
     #[arg(long)]
     nodes: Option<u32>,
     /// Instead of the scenario's
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["from_kubeconfig", "from_objects"])]
     pods: Option<u32>,
     /// Where failures are written
     #[arg(long, default_value = ".")]
     failures: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
 }
@@ -56,9 +59,10 @@ impl Run {
         scenario.nodes.count = self.nodes.unwrap_or(scenario.nodes.count);
         scenario.pods = self.pods.unwrap_or(scenario.pods);
         scenario.check()?;
+        let export = self.source.export()?;
         match self.seeds.clone() {
-            None => self.one(&scenario.script(self.seed)),
-            Some(seeds) => self.many(&scenario, seeds),
+            None => self.one(&scenario.script(self.seed).from(export)),
+            Some(seeds) => self.many(&scenario, &export, seeds),
         }
     }
 
@@ -71,7 +75,7 @@ impl Run {
         Ok(outcome.violation.is_none())
     }
 
-    fn many(&self, scenario: &Scenario, seeds: RangeInclusive<u64>) -> Result<bool, Failure> {
+    fn many(&self, scenario: &Scenario, export: &Export, seeds: RangeInclusive<u64>) -> Result<bool, Failure> {
         let (begun, last) = (clock::instant(), *seeds.end());
         let (next, stop) = (AtomicU64::new(*seeds.start()), AtomicBool::new(false));
         let broken: Mutex<Vec<(Script, RunOutcome, Duration)>> = Mutex::default();
@@ -82,7 +86,7 @@ impl Run {
                 if seed > last {
                     break;
                 }
-                let script = scenario.clone().script(seed);
+                let script = scenario.clone().script(seed).from(export.clone());
                 let run = clock::instant();
                 let (outcome, _) = rehearse(&script, &Watching::default())?;
                 done.fetch_add(1, Ordering::Relaxed);

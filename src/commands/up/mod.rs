@@ -4,7 +4,7 @@ mod nodes;
 mod process;
 mod progress;
 mod services;
-mod signals;
+pub(super) mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
