@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("--bench") {
         let runs = if is_quick { 1 } else { RUNS };
         let mut founded: Vec<Founded> = (0..runs).map(|_| found(&SMALL)).collect();
-        founded.sort_by(|one, other| one.wall.cmp(&other.wall));
+        founded.sort_by_key(|founded| founded.wall);
         report(&SMALL, &founded[runs / 2]);
     }
     if !is_quick {
