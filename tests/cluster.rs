@@ -3,6 +3,7 @@
 mod cluster {
     mod commands;
     mod containers;
+    mod recordings;
     mod simulation;
     mod site;
 }

@@ -13,6 +13,7 @@ use super::journal::{Event, Journal};
 use super::machines::Machines;
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
+use super::replay::Plot;
 use crate::actors::proxy::Proxy;
 use crate::api::client::ClientRef;
 use crate::api::tokens::Tokens;
@@ -33,6 +34,8 @@ const RESTART: Duration = Duration::from_secs(1);
 pub struct Setup {
     /// Of all chance in the run.
     pub seed: u64,
+    /// The wall clock's time at the beginning.
+    pub epoch: Timestamp,
     pub nodes: u32,
     /// How the containers of all nodes behave.
     pub containers: Profile,
@@ -43,6 +46,8 @@ pub struct Setup {
     /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
     /// process's, as the simulated nodes of `kabuki up` do.
     pub own_informers: bool,
+    /// What is lived through again, if this is not a run of its own.
+    pub replay: Option<Arc<Plot>>,
     /// Into which all that happens is written.
     pub journal: Journal,
 }
@@ -51,7 +56,7 @@ impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
         let containers = Profile::default();
-        Self { seed, nodes, containers, pod_range, zones: 1, own_informers: false, journal: Journal::default() }
+        Self { seed, epoch: EPOCH, nodes, containers, pod_range, zones: 1, own_informers: false, replay: None, journal: Journal::default() }
     }
 }
 
@@ -84,7 +89,7 @@ pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluste
         builder.enable_all().start_paused(true).build().expect("the system has what a runtime needs")
     };
     actix_rt::System::with_tokio_rt(runtime).block_on(async move {
-        let _simulated = clock::simulate(EPOCH);
+        let _simulated = clock::simulate(setup.epoch);
         #[expect(clippy::arc_with_non_send_sync, reason = "stories hand it to whoever they want, on this one thread")]
         let cluster = Arc::new(Cluster::found(setup).await);
         let outcome = story(cluster.clone()).await;
@@ -101,6 +106,7 @@ impl Cluster {
         let entropy = Entropy::from_seed(setup.seed);
         let journal = setup.journal.clone();
         let disk = Disk::new(journal.clone());
+        setup.replay.iter().for_each(|plot| disk.lay(&plot.objects));
         let network = Network::new(entropy.split("network"), journal.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
         let tokens = Arc::new(Tokens::ephemeral());
@@ -110,6 +116,7 @@ impl Cluster {
             machines: machines.clone(),
             journal: journal.clone(),
             own_informers: setup.own_informers,
+            replay: setup.replay.clone(),
             tokens,
         };
         let cluster = Self {
@@ -158,7 +165,9 @@ impl Cluster {
         }
         let life = self.lives.replace(self.lives.get() + 1);
         self.journal.write(Event::Process { what: format!("{life} starts") });
-        let process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))).await;
+        let recorded = self.ground.replay.as_ref().and_then(|plot| Entropy::from_hex(plot.lives.get(life as usize)?));
+        let chance = recorded.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
+        let process = Process::start(self.ground.clone(), chance).await;
         *self.process.borrow_mut() = Some(process);
     }
 
@@ -171,6 +180,16 @@ impl Cluster {
     pub async fn crash_for(&self, down: Duration) {
         self.down_until.set(clock::instant() + down);
         self.crash().await;
+    }
+
+    /// Lets the process stop in order, if it runs.
+    pub async fn stop(&self) {
+        let process = self.process.borrow_mut().take();
+        self.network.serve(None);
+        if let Some(process) = process {
+            process.stop().await;
+            self.journal.write(Event::Process { what: format!("{} stopped", self.lives.get() - 1) });
+        }
     }
 
     async fn end(&self, why: &str) {

@@ -12,6 +12,7 @@ use super::disk::Disk;
 use super::journal::{Event, Journal};
 use super::machines::{Machine, Machines};
 use super::network::Network;
+use super::replay::Plot;
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
 use crate::actors::informer::Informers;
@@ -21,7 +22,7 @@ use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
 use crate::api::tokens::Tokens;
-use crate::api::verbs::{Api, Settings};
+use crate::api::verbs::{Api, ServiceRanges, Settings};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::store::{Bounds, LocalStore};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
@@ -38,6 +39,7 @@ pub struct Ground {
     pub tokens: Arc<Tokens>,
     pub journal: Journal,
     pub own_informers: bool,
+    pub replay: Option<Arc<Plot>>,
 }
 
 /// What others see of a running process.
@@ -46,6 +48,7 @@ pub struct Faces {
     pub root: Supervisor,
     pub proxy: Proxy,
     pub store: Arc<LocalStore<Object>>,
+    pub api: Api,
 }
 
 impl Faces {
@@ -107,13 +110,17 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let supervisor = root.supervisor("store", Strategy::OneForOne);
     let store = LocalStore::start(&supervisor, Arc::new(ground.disk.clone()), Bounds::default());
     let store = Arc::new(store.expect("a disk that lives gives back what was written to it"));
-    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let settings = settings(ground);
     let api = Api::new(store.clone(), entropy.split("api"), settings);
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
-    let founded = bootstrap(&api, API_SERVER).await;
+    let recorded = ground.replay.as_ref().map(|plot| &plot.start);
+    let founded = bootstrap(&api, recorded.map_or(API_SERVER, |start| start.advertised)).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
-    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
+    let authority = recorded.map_or("simulated authority", |start| &start.authority);
+    let tokens = recorded.map(|_| ground.tokens.clone());
+    let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
+    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers);
     let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
     for machine in ground.machines.iter() {
         let client: ClientRef = (clients.of)(&machine.user());
@@ -125,7 +132,15 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
     let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
-    Faces { root, proxy, store }
+    Faces { root, proxy, store, api }
+}
+
+fn settings(ground: &Ground) -> Settings {
+    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let Some(plot) = &ground.replay else { return settings };
+    let ranges = plot.start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
+    let ranges = ranges.unwrap_or_else(|_| settings.ranges.clone());
+    Settings { ranges, identities: Some(Arc::new(plot.given.clone())), ..settings }
 }
 
 /// What a node sees that has joined over the network.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Setup, run};
 use super::deeds::{Deed, Load, Undo};
+use super::halt::{Halt, Halted, Lookout};
 use super::invariants::{self, Broken, Invariant, Rest};
 use super::journal::{Event, Journal};
 use super::scenario::{ScenarioError, Script};
@@ -40,6 +41,9 @@ pub struct Outcome {
     /// How often each invariant was held against something.
     pub checks: BTreeMap<String, u64>,
     pub violation: Option<Violation>,
+    /// It was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halted>,
     /// Of the full event log.
     pub digest: String,
 }
@@ -51,6 +55,8 @@ pub struct Watching {
     pub keeps_journal: bool,
     /// The simulated time that has passed, in milliseconds.
     pub clock: Arc<AtomicU64>,
+    /// Where it stops before its end; the journal has to be kept for it.
+    pub halt: Halt,
 }
 
 /// Controllers come to rest, and then leave it at that.
@@ -94,23 +100,30 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
     }
     let watchdog = Watchdog::new(judges, watching.clock.clone());
     let setup = setup(script, watching);
+    let until = watching.halt.until.map(|until| until.since(setup.epoch)).transpose().map_err(ScenarioError::Impossible)?;
+    let lookout = Lookout::new(watching.halt.on.clone());
     setup.journal.call(Box::new(watchdog.clone()));
+    setup.journal.call(Box::new(lookout.clone()));
     let story = |cluster: Arc<Cluster>| {
         let stage = Stage { watchdog: watchdog.clone(), load: Load::of(script.scenario.pods), script: script.clone(), cluster };
+        let lookout = lookout.clone();
         async move {
             let start = clock::instant();
+            let mut halted = None;
             let keeper = stage.cluster.clone();
             let keeper = actix::spawn(async move { keeper.keep().await });
             tokio::select! {
                 biased;
                 () = stage.watchdog.violated() => {}
+                () = lookout.found() => halted = Some(lookout.report(&stage.cluster.journal, clock::now())),
+                () = passes(until) => halted = Some(lookout.report(&stage.cluster.journal, clock::now())),
                 () = stage.play() => {}
             }
             keeper.abort();
-            start.elapsed()
+            (start.elapsed(), halted)
         }
     };
-    let (elapsed, journal) = run(setup, story);
+    let ((elapsed, halted), journal) = run(setup, story);
     let outcome = Outcome {
         scenario: script.scenario.name.clone(),
         seed: script.seed,
@@ -118,9 +131,18 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
         statistics: watchdog.statistics(),
         checks: watchdog.checks(),
         violation: watchdog.violation(),
+        halted,
         digest: journal.digest(),
     };
     Ok((outcome, journal))
+}
+
+/// Resolves when so much time has passed; never if there is no limit.
+pub(super) async fn passes(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn setup(script: &Script, watching: &Watching) -> Setup {

@@ -10,6 +10,7 @@ mod run;
 mod scenarios;
 mod schema;
 mod shrink;
+mod verbose;
 
 use std::process::ExitCode;
 
