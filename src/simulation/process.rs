@@ -15,6 +15,7 @@ use super::network::Network;
 use super::replay::Plot;
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
+use crate::actors::dns;
 use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, PodRouter};
 use crate::actors::proxy::{self, Proxy};
@@ -131,7 +132,12 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
         kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
-    let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
+    let supervisor = root.supervisor("proxy", Strategy::OneForOne);
+    let proxy = proxy::start(&supervisor, &control_plane.informers, entropy, options);
+    if let Some(address) = ground.replay.as_ref().and_then(|plot| plot.name_server) {
+        let options = dns::Options { address, upstreams: Vec::new(), network: None };
+        dns::start(&supervisor, &control_plane.informers, (clients.of)("system:dns"), entropy, options);
+    }
     Faces { root, proxy, store, api }
 }
 

@@ -41,13 +41,18 @@ pub fn replayed(output: Output, replayed: &Replayed, wall: Duration, journal: &J
         return;
     }
     text(outcome, wall, &outcome.scenario);
-    match (&outcome.halted, &replayed.difference) {
+    match (&outcome.halted, replayed.differences.first()) {
         (Some(halted), _) => self::halted(halted),
         (None, None) => {
             println!("  history     the same object history as recorded: {} objects, {} states", replayed.objects, replayed.states);
         }
         (None, Some(difference)) => {
-            println!("  history     DIFFERS first at {}:", difference.object);
+            println!(
+                "  history     DIFFERS in {} of {} objects, first in {}:",
+                replayed.differences.len(),
+                replayed.objects,
+                difference.object
+            );
             if let Some(time) = difference.time {
                 println!("    time      {time}");
             }

@@ -117,7 +117,7 @@ impl Replay {
             return Ok(true);
         }
         self.tell_unmet(&replayed.outcome);
-        Ok(replayed.outcome.violation.is_none() && replayed.difference.is_none())
+        Ok(replayed.outcome.violation.is_none() && replayed.differences.is_empty())
     }
 
     /// The command that does the same again.

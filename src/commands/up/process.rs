@@ -61,10 +61,7 @@ impl Process {
         let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).on_panic(panics));
         let listener = server::listen(options.listen)?;
         let address = listener.local_addr()?;
-        // The service `kubernetes` has the first address of the range.
-        let names = [Some(address.ip()), options.service_cidr.nth(1)];
-        let names: Vec<String> = names.into_iter().flatten().map(|address| address.to_string()).collect();
-        let identity = Identity::open(directory, &names)?;
+        let identity = identity(options, directory, address)?;
         recorder.write(|| Record::Start(beginning(options, &entropy, advertised(address), identity.authority.pem())));
         let store = store(engine, &root, &recorder)?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
@@ -163,6 +160,13 @@ fn beginning(options: &Up, entropy: &Entropy, advertised: SocketAddr, authority:
         authority: authority.to_owned(),
         forgets: options.store == StoreKind::Memory,
     }
+}
+
+fn identity(options: &Up, directory: &Path, listening: SocketAddr) -> Result<Identity, Failure> {
+    // The service `kubernetes` has the first address of the range.
+    let names = [Some(listening.ip()), options.service_cidr.nth(1)];
+    let names: Vec<String> = names.into_iter().flatten().map(|address| address.to_string()).collect();
+    Ok(Identity::open(directory, &names)?)
 }
 
 fn engine(kind: StoreKind, directory: &Path) -> Result<Arc<dyn Engine>, Failure> {

@@ -1,6 +1,7 @@
 //! How things stand, as far as records tell: what a file that follows another begins with.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use crate::runtime::store::{Key, Revision};
 pub(super) struct Picture {
     pub objects: BTreeMap<Key, (Revision, Bytes)>,
     start: Option<Start>,
+    name_server: Option<SocketAddr>,
     nodes: BTreeMap<String, NodeRecord>,
     sandboxes: BTreeMap<(String, String), SandboxRecord>,
     containers: BTreeMap<(String, String), ContainerRecord>,
@@ -24,7 +26,8 @@ pub(super) struct Picture {
 impl Picture {
     pub fn see(&mut self, record: &Record) {
         match record {
-            Record::Start(start) => self.start = Some(start.clone()),
+            Record::Start(start) => (self.start, self.name_server) = (Some(start.clone()), None),
+            Record::NameServer { address } => self.name_server = Some(*address),
             Record::Node(node) => drop(self.nodes.insert(node.name.clone(), node.clone())),
             Record::Object(object) | Record::Commit(object) => self.write(object),
             Record::Sandbox { node, sandbox } => {
@@ -79,6 +82,7 @@ impl Picture {
     /// All of it but the objects, as records.
     pub fn entries(&self, at: Timestamp) -> Vec<Entry> {
         let start = self.start.iter().cloned().map(Record::Start);
+        let name_server = self.name_server.map(|address| Record::NameServer { address });
         let nodes = self.nodes.values().cloned().map(Record::Node);
         let images = self.images.iter().map(|((node, reference), image)| {
             let (node, reference, image) = (node.clone(), reference.clone(), image.clone());
@@ -92,7 +96,7 @@ impl Picture {
             Record::Finding { owner, name, attempt: *attempt, what, nth: *nth, good: *good }
         });
         let outages = self.outages.iter().map(|(node, why)| Record::Outage { node: node.clone(), why: Some(why.clone()) });
-        let all = start.chain(nodes).chain(images).chain(sandboxes).chain(containers).chain(findings).chain(outages);
+        let all = start.chain(name_server).chain(nodes).chain(images).chain(sandboxes).chain(containers).chain(findings).chain(outages);
         all.map(|record| Entry { at, record }).collect()
     }
 }

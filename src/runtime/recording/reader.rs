@@ -136,6 +136,7 @@ fn is_picture(record: &Record) -> bool {
         record,
         Record::Object(_)
             | Record::Start(_)
+            | Record::NameServer { .. }
             | Record::Node(_)
             | Record::Image { .. }
             | Record::Sandbox { .. }

@@ -42,6 +42,10 @@ pub enum Record {
     Start(Start),
     /// It has been asked to stop, and does.
     Stop,
+    /// It has a name server.
+    NameServer {
+        address: SocketAddr,
+    },
     /// It has a node.
     Node(NodeRecord),
     /// An object that was there before.

@@ -98,17 +98,19 @@ impl History {
         (self.objects.len(), self.objects.values().map(|course| course.states.len()).sum())
     }
 
-    /// The first difference to a replay of it, in order of the recording's time. `ended` is when the recording did: what the replay makes of it
-    /// later is not compared.
-    pub fn difference(&self, replayed: &Self, ended: Timestamp) -> Option<Difference> {
+    /// The differences to a replay of it, one an object, in order of the recording's time. `ended` is when the recording did: what the replay
+    /// makes of it later is not compared.
+    pub fn differences(&self, replayed: &Self, ended: Timestamp) -> Vec<Difference> {
         let nothing = Course::default();
         let keys = self.objects.keys().chain(replayed.objects.keys().filter(|key| !self.objects.contains_key(key)));
         let differences = keys.filter_map(|key| {
-            let of = |history: &'_ Self| history.objects.get(key).cloned().unwrap_or_else(|| nothing.clone());
+            let of = |history: &Self| history.objects.get(key).unwrap_or(&nothing).clone();
             let (time, recorded, replayed) = of(self).difference(&of(replayed), ended)?;
             Some(Difference { object: key.0.to_string(), time, recorded, replayed })
         });
-        differences.min_by_key(|difference| (difference.time.is_none(), difference.time))
+        let mut differences: Vec<Difference> = differences.collect();
+        differences.sort_by_key(|difference| (difference.time.is_none(), difference.time));
+        differences
     }
 }
 
@@ -304,9 +306,9 @@ mod tests {
     fn addresses_times_and_uids_make_no_difference_and_restarts_do() {
         let recorded = history(&[(1, pod("True", 0, "a")), (2, pod("False", 0, "a")), (3, pod("True", 1, "a"))]);
         let same = history(&[(4, pod("True", 0, "b")), (5, pod("True", 0, "c")), (6, pod("False", 0, "b")), (7, pod("True", 1, "b"))]);
-        assert_eq!(recorded.difference(&same, at(10)), None);
+        assert_eq!(recorded.differences(&same, at(10)), []);
         let other = history(&[(1, pod("True", 0, "b")), (2, pod("False", 0, "b")), (3, pod("True", 2, "b"))]);
-        let difference = recorded.difference(&other, at(10)).unwrap();
+        let difference = recorded.differences(&other, at(10)).remove(0);
         assert_eq!((difference.object.as_str(), difference.time), ("pods/default/p", Some(at(3))));
         assert!(difference.recorded.contains("restarts: 1") && difference.replayed.contains("restarts: 2"), "{difference:?}");
     }
@@ -315,10 +317,10 @@ mod tests {
     fn what_comes_after_the_end_is_not_compared_and_what_is_missing_is() {
         let recorded = history(&[(1, pod("True", 0, "a"))]);
         let longer = history(&[(1, pod("True", 0, "a")), (8, pod("False", 0, "a"))]);
-        assert_eq!(recorded.difference(&longer, at(7)), None);
-        assert!(recorded.difference(&longer, at(8)).is_some());
-        assert!(longer.difference(&recorded, at(9)).is_some());
-        assert!(recorded.difference(&History::default(), at(9)).is_some());
+        assert_eq!(recorded.differences(&longer, at(7)), []);
+        assert_eq!(recorded.differences(&longer, at(8)).len(), 1);
+        assert_eq!(longer.differences(&recorded, at(9)).len(), 1);
+        assert_eq!(recorded.differences(&History::default(), at(9)).len(), 1);
     }
 
     #[test]

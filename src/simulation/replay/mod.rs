@@ -41,8 +41,8 @@ pub struct Replayed {
     /// How many objects were compared, and their states in the recording.
     pub objects: usize,
     pub states: usize,
-    /// How the objects fared otherwise than in the recording. Meaningless for a run that was stopped.
-    pub difference: Option<Difference>,
+    /// How objects fared otherwise than in the recording, the earliest first. Of a run that was stopped nothing is said.
+    pub differences: Vec<Difference>,
 }
 
 /// Writes down how the objects fare.
@@ -100,8 +100,11 @@ pub fn replay(name: &str, plot: &Arc<Plot>, watching: &Watching) -> Result<(Repl
         digest: journal.digest(),
     };
     let (objects, states) = plot.history.size();
-    let difference = plot.history.difference(&chronicler.0.lock(), plot.ended);
-    Ok((Replayed { outcome, objects, states, difference }, journal))
+    let differences = match outcome.halted {
+        None => plot.history.differences(&chronicler.0.lock(), plot.ended),
+        Some(_) => Vec::new(),
+    };
+    Ok((Replayed { outcome, objects, states, differences }, journal))
 }
 
 /// Does what came from outside, each at its time.

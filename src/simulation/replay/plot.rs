@@ -1,6 +1,7 @@
 //! What a recording amounts to: how things stood, what came from outside and when, and how the objects fared.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Plot {
     pub ended: Timestamp,
     /// As the first of its processes was started.
     pub start: Start,
+    /// Where its name server listened, if it had one.
+    pub name_server: Option<SocketAddr>,
     /// The seeds of its processes, in order.
     pub lives: Vec<String>,
     pub nodes: Vec<Arc<Past>>,
@@ -28,6 +31,7 @@ pub struct Plot {
     pub objects: Vec<store::Record>,
     pub given: Given,
     pub(super) steps: Vec<(Duration, Step)>,
+    /// How the objects fared.
     pub(super) history: History,
     /// How many records were lost while it was made.
     pub lost: u64,
@@ -87,7 +91,8 @@ impl Plot {
         let (history, given) = (History::default(), Given::default());
         let (lives, nodes, objects, steps) = Default::default();
         let has_secrets = recording.head.secrets;
-        let plot = Self { begun, ended: begun, start, lives, nodes, objects, given, steps, history, lost: 0, has_secrets };
+        let plot =
+            Self { begun, ended: begun, start, name_server: None, lives, nodes, objects, given, steps, history, lost: 0, has_secrets };
         let nodes = nodes_of(recording);
         let mut reading =
             Reading { plot, nodes, present: BTreeSet::new(), asked: BTreeMap::new(), refused: BTreeSet::new(), is_up: false, last: begun };
@@ -112,6 +117,7 @@ impl Reading {
         let begun = self.plot.begun;
         match &entry.record {
             Record::Start(start) => self.start(entry.at, start),
+            Record::NameServer { address } => self.plot.name_server = Some(*address),
             Record::Stop => {
                 self.is_up = false;
                 self.step(entry.at, Step::Stop);
