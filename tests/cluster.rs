@@ -3,6 +3,7 @@
 mod cluster {
     mod commands;
     mod containers;
+    mod recordings;
     mod served;
     mod simulation;
     mod site;

@@ -16,6 +16,7 @@ mod negotiation;
 mod openapi;
 mod options;
 mod protobuf;
+mod recording;
 pub mod request;
 mod response;
 mod reviews;

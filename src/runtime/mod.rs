@@ -4,6 +4,7 @@ pub mod clock;
 pub mod containers;
 pub mod entropy;
 pub mod network;
+pub mod recording;
 pub mod shutdown;
 pub mod store;
 pub mod supervision;

@@ -16,6 +16,7 @@ use super::journal::{Event, Journal};
 use super::machines::{Hardware, Machines};
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
+use super::replay::Plot;
 use super::service::{Entrance, FrontParts};
 use crate::actors::proxy::Proxy;
 use crate::api::client::ClientRef;
@@ -54,6 +55,8 @@ pub struct Setup {
     pub own_informers: bool,
     /// What signs the tokens of service accounts, if that is not made for the run.
     pub tokens: Option<Arc<Tokens>>,
+    /// What is lived through again, if this is not a run of its own.
+    pub replay: Option<Arc<Plot>>,
     /// Into which all that happens is written.
     pub journal: Journal,
 }
@@ -72,6 +75,7 @@ impl Setup {
             export: Export::default(),
             own_informers: false,
             tokens: None,
+            replay: None,
             journal: Journal::default(),
         }
     }
@@ -128,6 +132,7 @@ impl Cluster {
         let journal = setup.journal.clone();
         let alarm = Alarm::new();
         let disk = Disk::new(journal.clone(), alarm.clone());
+        setup.replay.iter().for_each(|plot| disk.lay(&plot.objects));
         let network = Network::new(entropy.split("network"), journal.clone(), alarm.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
         let tokens = setup.tokens.clone().unwrap_or_else(|| Arc::new(Tokens::ephemeral()));
@@ -137,6 +142,7 @@ impl Cluster {
             machines: machines.clone(),
             journal: journal.clone(),
             own_informers: setup.own_informers,
+            replay: setup.replay.clone(),
             tokens,
             export: setup.export.clone(),
         };
@@ -188,6 +194,8 @@ impl Cluster {
         }
         let life = self.lives.replace(self.lives.get() + 1);
         self.journal.write(Event::Process { what: format!("{life} starts") });
+        let recorded = self.ground.replay.as_ref().and_then(|plot| Entropy::from_hex(plot.lives.get(life as usize)?));
+        let chance = recorded.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
         // What rang for an earlier life is no call to end this one.
         self.alarm.silence();
         tokio::select! {
@@ -196,7 +204,7 @@ impl Cluster {
                 self.network.serve(None);
                 self.journal.write(Event::Process { what: format!("{life} {why}, before it was founded") });
             }
-            process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))) => {
+            process = Process::start(self.ground.clone(), chance) => {
                 *self.process.borrow_mut() = Some(process);
                 self.open();
             }
@@ -226,6 +234,16 @@ impl Cluster {
     pub async fn crash_for(&self, down: Duration) {
         self.down_until.set(clock::instant() + down);
         self.crash().await;
+    }
+
+    /// Lets the process stop in order, if it runs.
+    pub async fn stop(&self) {
+        let process = self.process.borrow_mut().take();
+        self.network.serve(None);
+        if let Some(process) = process {
+            process.stop().await;
+            self.journal.write(Event::Process { what: format!("{} stopped", self.lives.get() - 1) });
+        }
     }
 
     async fn end(&self, why: &str) {

@@ -48,6 +48,28 @@ impl Disk {
         Self { platter: Arc::new(Mutex::new(platter)), alarm }
     }
 
+    /// What is on it from the beginning.
+    pub(super) fn lay(&self, records: &[Record]) {
+        let mut platter = self.platter.lock();
+        platter.journal.durable(records);
+        for Record { key, revision, value } in records {
+            if let Some(value) = value {
+                platter.entries.insert(key.clone(), (*revision, value.clone()));
+            }
+            platter.revision = platter.revision.max(*revision);
+        }
+    }
+
+    /// All that is on it is gone, as what stands in memory goes with its process.
+    pub(super) fn forget(&self) {
+        let mut platter = self.platter.lock();
+        let revision = platter.revision;
+        let gone: Vec<Record> =
+            std::mem::take(&mut platter.entries).into_keys().map(|key| Record { key, revision: revision.next(), value: None }).collect();
+        platter.journal.durable(&gone);
+        platter.revision = revision.next();
+    }
+
     pub fn set(&self, condition: Condition) {
         self.platter.lock().condition = condition;
     }

@@ -176,7 +176,7 @@ struct Book {
     count: u64,
     /// `None` if only the digest is wanted.
     entries: Option<Vec<Entry>>,
-    witness: Option<Box<dyn Witness>>,
+    witnesses: Vec<Box<dyn Witness>>,
     line: String,
 }
 
@@ -190,12 +190,12 @@ impl Journal {
     /// One that keeps its entries, or only counts and digests them.
     pub fn new(keeps: bool) -> Self {
         let entries = keeps.then(Vec::new);
-        Self(Arc::new(Mutex::new(Book { hash: Sha256::new(), count: 0, entries, witness: None, line: String::new() })))
+        Self(Arc::new(Mutex::new(Book { hash: Sha256::new(), count: 0, entries, witnesses: Vec::new(), line: String::new() })))
     }
 
-    /// From now on this sees every entry.
+    /// From now on this sees every entry, after those that were called before.
     pub fn call(&self, witness: Box<dyn Witness>) {
-        self.0.lock().witness = Some(witness);
+        self.0.lock().witnesses.push(witness);
     }
 
     /// Everything so far, oldest first; nothing if nothing is kept.
@@ -234,9 +234,7 @@ impl Journal {
         writeln!(book.line, "{entry}").expect("a string takes all that is written");
         book.hash.update(&book.line);
         book.count += 1;
-        if let Some(witness) = &mut book.witness {
-            witness.see(&entry);
-        }
+        book.witnesses.iter_mut().for_each(|witness| witness.see(&entry));
         if let Some(entries) = &mut book.entries {
             entries.push(entry);
         }

@@ -8,10 +8,11 @@ use k8s_openapi::api::core::v1::Taint;
 
 use super::Setup;
 use super::journal::{ContainerChange, Event, Journal};
+use super::replay::{FoundAgain, Past};
 use crate::actors::kubelet::{Machine as Outside, Options, Resources};
-use crate::runtime::containers::simulated::Simulated;
+use crate::runtime::containers::RuntimeInfo;
+use crate::runtime::containers::simulated::{Profile, Simulated};
 use crate::runtime::entropy::Entropy;
-use crate::runtime::network::Cidr;
 
 /// The label that says in which failure domain a node is.
 pub const ZONE: &str = "topology.kubernetes.io/zone";
@@ -52,9 +53,7 @@ pub struct Machine {
     /// To be meddled with.
     pub runtime: Simulated,
     outside: Outside,
-    address: IpAddr,
-    pods: Cidr,
-    hardware: Hardware,
+    options: Options,
 }
 
 /// Writes down what happens to a machine's containers.
@@ -78,10 +77,15 @@ impl Machines {
             let (outside, runtime) = Outside::simulated(setup.containers.clone(), pods, entropy.split(&name));
             let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
             watch(&name, &runtime, journal.clone());
-            let zone = hardware.zone.clone();
-            Machine { name, runtime, outside, address, pods, zone, hardware: hardware.clone() }
+            let Hardware { labels, taints, resources, .. } = hardware.clone();
+            let options = Options { pod_range: Some(pods), labels, taints, resources, ..Options::new(name.clone(), address) };
+            Machine { name, runtime, outside, options, zone: hardware.zone.clone() }
         };
-        Self(Arc::new((0..count).zip(&setup.machines).map(machine).collect()))
+        let again = |past: &Arc<Past>| Machine::again(past, setup, entropy, journal);
+        Self(Arc::new(match &setup.replay {
+            Some(plot) => plot.nodes.iter().map(again).collect(),
+            None => (0..count).zip(&setup.machines).map(machine).collect(),
+        }))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Machine> {
@@ -121,7 +125,39 @@ impl Machine {
     }
 
     pub(super) fn options(&self) -> Options {
-        let Hardware { labels, taints, resources, .. } = self.hardware.clone();
-        Options { pod_range: Some(self.pods), labels, taints, resources, ..Options::new(self.name.clone(), self.address) }
+        self.options.clone()
+    }
+
+    /// The machine of a recording, whose containers do again what they did.
+    fn again(past: &Arc<Past>, setup: &Setup, entropy: &Entropy, journal: &Journal) -> Self {
+        let node = past.node.clone();
+        let info = RuntimeInfo {
+            name: node.runtime,
+            version: node.version,
+            kernel: node.kernel,
+            operating_system: node.operating_system,
+            architecture: node.architecture,
+            cpus: node.cpus,
+            memory_bytes: node.memory_bytes,
+            storage_bytes: node.storage_bytes,
+            warning: None,
+        };
+        let pods = node.pod_range.and_then(|range| range.parse().ok());
+        let profile = Profile { poses_as: Some(info), ..Profile::default() };
+        let (outside, runtime) = Outside::simulated(profile, pods.unwrap_or(setup.pod_range), entropy.split(&node.name));
+        watch(&node.name, &runtime, journal.clone());
+        runtime.follow(past.clone());
+        past.images.iter().for_each(|(reference, image)| runtime.have_image(reference, image.image()));
+        runtime.adopt(&past.sandboxes, &past.containers);
+        let outside = Outside { findings: Arc::new(FoundAgain { past: past.clone(), runtime: runtime.clone() }), ..outside };
+        let address = node.addresses.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let options = Options {
+            pod_range: pods,
+            labels: node.labels,
+            node_ips: node.addresses,
+            cluster_dns: node.cluster_dns,
+            ..Options::new(node.name.clone(), address)
+        };
+        Self { name: node.name, zone: String::new(), runtime, outside, options }
     }
 }

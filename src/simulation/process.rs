@@ -14,8 +14,10 @@ use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Machine, Machines};
 use super::network::Network;
+use super::replay::Plot;
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
+use crate::actors::dns;
 use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, PodRouter};
 use crate::actors::proxy::{self, Proxy};
@@ -24,7 +26,7 @@ use crate::api::client::ClientRef;
 use crate::api::object::Object;
 use crate::api::streams::NodeDirectory;
 use crate::api::tokens::Tokens;
-use crate::api::verbs::{Api, Settings};
+use crate::api::verbs::{Api, ServiceRanges, Settings};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::store::{Bounds, LocalStore, Revision, Store};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
@@ -43,6 +45,7 @@ pub struct Ground {
     pub own_informers: bool,
     /// What a first process finds.
     pub export: Export,
+    pub replay: Option<Arc<Plot>>,
 }
 
 /// What others see of a running process.
@@ -116,17 +119,21 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let supervisor = root.supervisor("store", Strategy::OneForOne);
     let store = LocalStore::start(&supervisor, Arc::new(ground.disk.clone()), Bounds::default());
     let store = Arc::new(store.expect("a disk that lives gives back what was written to it"));
-    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let settings = settings(ground);
     let api = Api::new(store.clone(), entropy.split("api"), settings);
     if store.snapshot().revision() == Revision(0) {
         let restored = ground.export.restore(&api).await;
         restored.expect("what was read from another cluster was judged, and the disk is new");
     }
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
-    let founded = bootstrap(&api, API_SERVER).await;
+    let recorded = ground.replay.as_ref().map(|plot| &plot.start);
+    let founded = bootstrap(&api, recorded.map_or(API_SERVER, |start| start.advertised)).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
-    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
+    let authority = recorded.map_or("simulated authority", |start| &start.authority);
+    let tokens = recorded.map(|_| ground.tokens.clone());
+    let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
+    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers);
     let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
     let nodes = NodeDirectory::default();
     for machine in ground.machines.iter() {
@@ -139,8 +146,21 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
         nodes.register(&handle.node_name, handle.streams);
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
-    let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
+    let supervisor = root.supervisor("proxy", Strategy::OneForOne);
+    let proxy = proxy::start(&supervisor, &control_plane.informers, entropy, options);
+    if let Some(address) = ground.replay.as_ref().and_then(|plot| plot.name_server) {
+        let options = dns::Options { address, upstreams: Vec::new(), network: None };
+        dns::start(&supervisor, &control_plane.informers, (clients.of)("system:dns"), entropy, options);
+    }
     Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes }
+}
+
+fn settings(ground: &Ground) -> Settings {
+    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let Some(plot) = &ground.replay else { return settings };
+    let ranges = plot.start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
+    let ranges = ranges.unwrap_or_else(|_| settings.ranges.clone());
+    Settings { ranges, identities: Some(Arc::new(plot.given.clone())), ..settings }
 }
 
 /// What a node sees that has joined over the network.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::cluster::{Cluster, Setup, run};
 use super::deeds::{Deed, Undo};
+use super::halt::{Halt, Halted, Lookout};
 use super::invariants::{self, Broken, Invariant, Rest};
 use super::journal::{Event, Journal};
 use super::landing::{Landings, landings};
@@ -41,6 +42,9 @@ pub struct Outcome {
     /// What became of the pods of another cluster, if the run went on from one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landings: Option<Landings>,
+    /// It was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halted>,
     /// Of the full event log.
     pub digest: String,
 }
@@ -52,6 +56,8 @@ pub struct Watching {
     pub keeps_journal: bool,
     /// The simulated time that has passed, in milliseconds.
     pub clock: Arc<AtomicU64>,
+    /// Where it stops before its end; the journal has to be kept for it.
+    pub halt: Halt,
 }
 
 /// Controllers come to rest, and then leave it at that.
@@ -95,24 +101,31 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
     }
     let watchdog = Watchdog::new(judges, watching.clock.clone());
     let setup = Setup { journal: Journal::new(watching.keeps_journal), ..script.setup() };
+    let until = watching.halt.until.map(|until| until.since(setup.epoch)).transpose().map_err(ScenarioError::Impossible)?;
+    let lookout = Lookout::new(watching.halt.on.clone());
     setup.journal.call(Box::new(watchdog.clone()));
+    setup.journal.call(Box::new(lookout.clone()));
     let story = |cluster: Arc<Cluster>| {
         let stage = Stage { watchdog: watchdog.clone(), script: script.clone(), cluster, landings: RefCell::default() };
+        let lookout = lookout.clone();
         async move {
             let start = clock::instant();
+            let mut halted = None;
             let keeper = stage.cluster.clone();
             let keeper = actix::spawn(async move { keeper.keep().await });
             tokio::select! {
                 biased;
                 () = stage.watchdog.violated() => {}
+                () = lookout.found() => halted = Some(lookout.report(&stage.cluster.journal, clock::now())),
+                () = passes(until) => halted = Some(lookout.report(&stage.cluster.journal, clock::now())),
                 () = stage.play() => {}
             }
             keeper.abort();
             stage.look();
-            (start.elapsed(), stage.landings.into_inner())
+            (start.elapsed(), halted, stage.landings.into_inner())
         }
     };
-    let ((elapsed, landings), journal) = run(setup, story);
+    let ((elapsed, halted, landings), journal) = run(setup, story);
     let outcome = Outcome {
         scenario: script.scenario.name.clone(),
         seed: script.seed,
@@ -121,9 +134,18 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
         checks: watchdog.checks(),
         violation: watchdog.violation(),
         landings,
+        halted,
         digest: journal.digest(),
     };
     Ok((outcome, journal))
+}
+
+/// Resolves when so much time has passed; never if there is no limit.
+pub(super) async fn passes(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A run that goes on.

@@ -107,6 +107,7 @@ impl Entrance {
             supervisor,
             entropy: Mutex::new(entropy),
             shutdown: crate::runtime::shutdown::Shutdown::new(),
+            recorder: crate::runtime::recording::Recorder::default(),
             api,
         }
     }

@@ -217,6 +217,21 @@ fn the_supervision_tree_can_be_seen() {
 }
 
 #[test]
+fn an_administrator_may_kill_an_actor_and_it_is_started_anew() {
+    site(async |site| {
+        let kill = async |path: &str| site.admin().post(&format!("/debug/actors/kill?path={path}"), "").await.code;
+        assert_eq!(site.nobody().post("/debug/actors/kill?path=/writer", "").await.code, 403);
+        assert_eq!(kill("/nonsense").await, 404);
+        assert_eq!(kill("/").await, 400);
+        assert_eq!(kill("/writer").await, 200);
+        // It is answered once the writer is there again.
+        assert_eq!(site.admin().post(CONFIGS, CONFIG).await.code, 201);
+        let tree = site.admin().get("/debug/actors").await.json().to_string();
+        assert!(tree.contains("killed by an administrator"), "{tree}");
+    });
+}
+
+#[test]
 fn a_field_that_a_patch_gives_twice_is_refused_or_warned_of() {
     site(async |site| {
         site.admin().post(CONFIGS, CONFIG).await;

@@ -17,6 +17,7 @@ use crate::runtime::containers::simulated::{Profile, Simulated};
 use crate::runtime::containers::{ContainerRuntime, RuntimeInfo};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
+use crate::runtime::recording::{Findings, Unrecorded};
 
 /// What a node is to be.
 #[derive(Clone, Debug)]
@@ -69,6 +70,8 @@ pub struct Machine {
     pub runtime: Arc<dyn ContainerRuntime>,
     pub files: Arc<dyn NodeFiles>,
     pub dial: Arc<dyn Dial>,
+    /// Sees what probes and hooks find, and may know it beforehand.
+    pub findings: Arc<dyn Findings>,
 }
 
 impl Machine {
@@ -76,7 +79,8 @@ impl Machine {
     pub fn simulated(profile: Profile, pods: Cidr, entropy: Entropy) -> (Self, Simulated) {
         let runtime = Simulated::new(profile, pods, entropy);
         let dial = Arc::new(SimulatedDial(runtime.clone()));
-        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial }, runtime)
+        let findings = Arc::new(Unrecorded);
+        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial, findings }, runtime)
     }
 }
 

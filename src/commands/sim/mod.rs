@@ -12,6 +12,7 @@ mod schema;
 mod serve;
 mod shrink;
 mod source;
+mod verbose;
 
 use std::process::ExitCode;
 

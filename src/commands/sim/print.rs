@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Output;
 use crate::commands::print::Columns;
-use crate::simulation::{Fate, Journal, Landing, Landings, RunOutcome, Violation};
+use crate::simulation::{Fate, Halted, Journal, Landing, Landings, Replayed, RunOutcome, Violation};
 
 /// Of the events that touched an object, so many are shown.
 const EVENTS: usize = 20;
@@ -23,11 +23,53 @@ pub fn outcome(output: Output, outcome: &RunOutcome, wall: Duration, failure: Op
         println!("{value}");
         return;
     }
-    text(outcome, wall);
+    text(outcome, wall, &format!("{} seed {}", outcome.scenario, outcome.seed));
     if let Some(landings) = &outcome.landings {
         print!("{}", landed(landings));
     }
-    if let (Some((journal, again)), Some(violation)) = (failure, &outcome.violation) {
+    if let Some(halted) = &outcome.halted {
+        self::halted(halted);
+    }
+    if let Some((journal, again)) = failure {
+        broken(outcome, journal, again);
+    }
+}
+
+/// Prints the replay of a recording.
+pub fn replayed(output: Output, replayed: &Replayed, wall: Duration, journal: &Journal, again: &str) {
+    let outcome = &replayed.outcome;
+    if output == Output::Json {
+        let mut value = json!(replayed);
+        value["wallSeconds"] = json!(wall.as_secs_f64());
+        println!("{value}");
+        return;
+    }
+    text(outcome, wall, &outcome.scenario);
+    match (&outcome.halted, replayed.differences.first()) {
+        (Some(halted), _) => self::halted(halted),
+        (None, None) => {
+            println!("  history     the same object history as recorded: {} objects, {} states", replayed.objects, replayed.states);
+        }
+        (None, Some(difference)) => {
+            println!(
+                "  history     DIFFERS in {} of {} objects, first in {}:",
+                replayed.differences.len(),
+                replayed.objects,
+                difference.object
+            );
+            if let Some(time) = difference.time {
+                println!("    time      {time}");
+            }
+            println!("    recorded  {}", difference.recorded);
+            println!("    replayed  {}", difference.replayed);
+        }
+    }
+    broken(outcome, journal, again);
+}
+
+/// What was broken, if anything was, and what led to it.
+fn broken(outcome: &RunOutcome, journal: &Journal, again: &str) {
+    if let Some(violation) = &outcome.violation {
         println!("\nbroken: {}", violation.invariant);
         println!("  {}", violation.what);
         if let Some(object) = &violation.object {
@@ -40,10 +82,31 @@ pub fn outcome(output: Output, outcome: &RunOutcome, wall: Duration, failure: Op
     }
 }
 
-fn text(outcome: &RunOutcome, wall: Duration) {
+/// Where a run was stopped, and how it stood there.
+fn halted(halted: &Halted) {
+    println!("\nstopped at {}, after {} events", halted.time, halted.events);
+    if let Some(at) = &halted.at {
+        println!("  {}", shorten(at));
+        match &halted.object {
+            Some(object) => println!("\nthe object then:\n{object:#}"),
+            None => println!("\nthe object is not there"),
+        }
+        println!("\nthe last events that touched it:");
+    } else {
+        println!("\nthe last events:");
+    }
+    halted.last_events.iter().for_each(|line| println!("  {}", shorten(line)));
+}
+
+fn text(outcome: &RunOutcome, wall: Duration, heading: &str) {
     let statistics = &outcome.statistics;
     let rate = statistics.events as f64 / wall.as_secs_f64();
-    println!("{} seed {}: {}", outcome.scenario, outcome.seed, if outcome.violation.is_none() { "clean" } else { "BROKEN" });
+    let verdict = match (&outcome.violation, &outcome.halted) {
+        (Some(_), _) => "BROKEN",
+        (None, Some(_)) => "stopped",
+        (None, None) => "clean",
+    };
+    println!("{heading}: {verdict}");
     println!(
         "  time        {:.1} s simulated in {:.2} s ({:.0} times as fast)",
         outcome.virtual_seconds,

@@ -3,6 +3,7 @@
 mod nodes;
 mod process;
 mod progress;
+mod recording;
 mod services;
 pub(super) mod signals;
 
@@ -16,6 +17,7 @@ use super::Failure;
 use super::access::default_data_directory;
 use crate::runtime::network::Cidr;
 use process::Process;
+use recording::Recording;
 use signals::Asked;
 
 /// The fewest addresses that services can do with: the API has the first, the name server the tenth.
@@ -47,6 +49,8 @@ pub struct Up {
     /// The addresses of pods
     #[arg(long, default_value = "10.244.0.0/16")]
     pod_cidr: Cidr,
+    #[command(flatten)]
+    recording: Recording,
 }
 
 /// What runs the containers.

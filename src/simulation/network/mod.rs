@@ -102,7 +102,7 @@ impl Network {
         true
     }
 
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.0.requests.fetch_add(1, Ordering::Relaxed)
     }
 
