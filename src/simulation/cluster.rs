@@ -117,6 +117,7 @@ impl Cluster {
             journal: journal.clone(),
             own_informers: setup.own_informers,
             replay: setup.replay.clone(),
+            recorded: None,
             tokens,
         };
         let cluster = Self {
@@ -165,9 +166,10 @@ impl Cluster {
         }
         let life = self.lives.replace(self.lives.get() + 1);
         self.journal.write(Event::Process { what: format!("{life} starts") });
-        let recorded = self.ground.replay.as_ref().and_then(|plot| Entropy::from_hex(plot.lives.get(life as usize)?));
-        let chance = recorded.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
-        let process = Process::start(self.ground.clone(), chance).await;
+        let recorded = self.ground.replay.as_ref().and_then(|plot| plot.begin(life as usize));
+        let chance = recorded.as_ref().and_then(|start| Entropy::from_hex(&start.seed));
+        let chance = chance.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
+        let process = Process::start(Ground { recorded, ..self.ground.clone() }, chance).await;
         *self.process.borrow_mut() = Some(process);
     }
 

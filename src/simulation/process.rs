@@ -25,6 +25,7 @@ use crate::api::object::Object;
 use crate::api::tokens::Tokens;
 use crate::api::verbs::{Api, ServiceRanges, Settings};
 use crate::runtime::entropy::Entropy;
+use crate::runtime::recording::Start;
 use crate::runtime::store::{Bounds, LocalStore};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
 
@@ -41,6 +42,8 @@ pub struct Ground {
     pub journal: Journal,
     pub own_informers: bool,
     pub replay: Option<Arc<Plot>>,
+    /// How this life of the process was started when it was recorded.
+    pub recorded: Option<Start>,
 }
 
 /// What others see of a running process.
@@ -114,11 +117,11 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let settings = settings(ground);
     let api = Api::new(store.clone(), entropy.split("api"), settings);
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
-    let recorded = ground.replay.as_ref().map(|plot| &plot.start);
+    let recorded = ground.recorded.as_ref();
     let founded = bootstrap(&api, recorded.map_or(API_SERVER, |start| start.advertised)).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
-    let authority = recorded.map_or("simulated authority", |start| &start.authority);
+    let authority = recorded.map_or("simulated authority", |start| &*start.authority);
     let tokens = recorded.map(|_| ground.tokens.clone());
     let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
     let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers);
@@ -143,8 +146,8 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
 
 fn settings(ground: &Ground) -> Settings {
     let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
-    let Some(plot) = &ground.replay else { return settings };
-    let ranges = plot.start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
+    let (Some(plot), Some(start)) = (&ground.replay, &ground.recorded) else { return settings };
+    let ranges = start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
     let ranges = ranges.unwrap_or_else(|_| settings.ranges.clone());
     Settings { ranges, identities: Some(Arc::new(plot.given.clone())), ..settings }
 }
