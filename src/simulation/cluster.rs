@@ -143,6 +143,7 @@ impl Cluster {
             journal: journal.clone(),
             own_informers: setup.own_informers,
             replay: setup.replay.clone(),
+            recorded: None,
             tokens,
             export: setup.export.clone(),
         };
@@ -194,8 +195,9 @@ impl Cluster {
         }
         let life = self.lives.replace(self.lives.get() + 1);
         self.journal.write(Event::Process { what: format!("{life} starts") });
-        let recorded = self.ground.replay.as_ref().and_then(|plot| Entropy::from_hex(plot.lives.get(life as usize)?));
-        let chance = recorded.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
+        let recorded = self.ground.replay.as_ref().and_then(|plot| plot.begin(life as usize));
+        let chance = recorded.as_ref().and_then(|start| Entropy::from_hex(&start.seed));
+        let chance = chance.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
         // What rang for an earlier life is no call to end this one.
         self.alarm.silence();
         tokio::select! {
@@ -204,7 +206,7 @@ impl Cluster {
                 self.network.serve(None);
                 self.journal.write(Event::Process { what: format!("{life} {why}, before it was founded") });
             }
-            process = Process::start(self.ground.clone(), chance) => {
+            process = Process::start(Ground { recorded, ..self.ground.clone() }, chance) => {
                 *self.process.borrow_mut() = Some(process);
                 self.open();
             }

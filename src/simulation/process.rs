@@ -28,6 +28,7 @@ use crate::api::streams::NodeDirectory;
 use crate::api::tokens::Tokens;
 use crate::api::verbs::{Api, ServiceRanges, Settings};
 use crate::runtime::entropy::Entropy;
+use crate::runtime::recording::Start;
 use crate::runtime::store::{Bounds, LocalStore, Revision, Store};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
 
@@ -46,6 +47,8 @@ pub struct Ground {
     /// What a first process finds.
     pub export: Export,
     pub replay: Option<Arc<Plot>>,
+    /// How this life of the process was started when it was recorded.
+    pub recorded: Option<Start>,
 }
 
 /// What others see of a running process.
@@ -126,11 +129,11 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
         restored.expect("what was read from another cluster was judged, and the disk is new");
     }
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
-    let recorded = ground.replay.as_ref().map(|plot| &plot.start);
+    let recorded = ground.recorded.as_ref();
     let founded = bootstrap(&api, recorded.map_or(API_SERVER, |start| start.advertised)).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
-    let authority = recorded.map_or("simulated authority", |start| &start.authority);
+    let authority = recorded.map_or("simulated authority", |start| &*start.authority);
     let tokens = recorded.map(|_| ground.tokens.clone());
     let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
     let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers);
@@ -157,8 +160,8 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
 
 fn settings(ground: &Ground) -> Settings {
     let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
-    let Some(plot) = &ground.replay else { return settings };
-    let ranges = plot.start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
+    let (Some(plot), Some(start)) = (&ground.replay, &ground.recorded) else { return settings };
+    let ranges = start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
     let ranges = ranges.unwrap_or_else(|_| settings.ranges.clone());
     Settings { ranges, identities: Some(Arc::new(plot.given.clone())), ..settings }
 }

@@ -70,8 +70,11 @@ impl RecordedRuntime {
     /// # Errors
     /// The runtime does not answer.
     pub async fn look(&self) -> Result<()> {
-        self.list_sandboxes(&Labels::new()).await?;
-        self.list_containers(&ContainerFilter::default()).await.map(drop)
+        let sandboxes = self.list_sandboxes(&Labels::new()).await?.iter().map(|sandbox| sandbox.id.to_string()).collect();
+        let containers =
+            self.list_containers(&ContainerFilter::default()).await?.iter().map(|container| container.id.to_string()).collect();
+        self.recorder.write(|| Record::Present { node: self.node.clone(), sandboxes, containers });
+        Ok(())
     }
 
     /// Records whether the runtime answers, where that changes.

@@ -38,6 +38,10 @@ impl Picture {
                 self.containers.insert((node.clone(), container.id.clone()), container.clone());
             }
             Record::ContainerGone { node, id } => self.lose(node, id),
+            Record::Present { node, sandboxes, containers } => {
+                self.sandboxes.retain(|(of, id), _| of != node || sandboxes.contains(id));
+                self.containers.retain(|(of, id), _| of != node || containers.contains(id));
+            }
             Record::Image { node, reference, image } => {
                 self.images.insert((node.clone(), reference.clone()), image.clone());
             }

@@ -83,6 +83,12 @@ pub enum Record {
         node: String,
         id: String,
     },
+    /// All that there is on a node when the process begins to look after it; what was there before besides has gone meanwhile.
+    Present {
+        node: String,
+        sandboxes: Vec<String>,
+        containers: Vec<String>,
+    },
     /// An image that was there without a pull.
     Image {
         node: String,

@@ -9,12 +9,12 @@
 //! - the states that a pod passes through before it is bound and started, or while its containers are being replaced, where nobody can tell
 //!   from outside how many there are: a status is written once for all that has changed since the last one. So of a pod that is pending, only
 //!   that it is, and where it is bound; and the conditions of a pod as a whole stand for those that they are made of;
-//! - how numbers got to where they turn: whether two of three are ready before the third one depends on who is faster. So of replicas,
-//!   endpoints and their like, only the numbers at which they turn from rising to falling, or back.
+//! - how numbers got to where they rest: how many of three pods are ready while all of them are started anew depends on who is faster. So of
+//!   replicas, endpoints and their like, only the numbers that stood for five seconds.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -36,6 +36,8 @@ const VOLATILE: [&str; 10] = [
     "resourceVersion",
     "renewTime",
 ];
+/// A number that stands for so long has come to rest.
+const REST: SignedDuration = SignedDuration::from_secs(5);
 /// Before a part of a name that chance decides on.
 const GENERATED: &str = "kube-api-access-";
 /// What of a pod's conditions is compared.
@@ -53,12 +55,12 @@ pub struct History {
 #[derive(Clone, Debug, Default)]
 struct Course {
     states: Vec<(Timestamp, Value)>,
-    counts: BTreeMap<&'static str, Turns>,
+    counts: BTreeMap<&'static str, Numbers>,
 }
 
-/// The numbers at which a number turns: its first, each highest and lowest, and its last.
+/// How a number went.
 #[derive(Clone, Debug, Default)]
-struct Turns(Vec<(Timestamp, i64)>);
+struct Numbers(Vec<(Timestamp, i64)>);
 
 /// The first thing that is not the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -121,6 +123,13 @@ impl Course {
         }
     }
 
+    /// What the state of that number changed.
+    fn step(&self, number: usize) -> String {
+        let Some((_, state)) = self.states.get(number) else { return String::new() };
+        let before = number.checked_sub(1).and_then(|before| self.states.get(before));
+        before.map_or_else(|| state.to_string(), |(_, before)| apart(before, state).1)
+    }
+
     fn difference(&self, replayed: &Self, ended: Timestamp) -> Option<(Option<Timestamp>, String, String)> {
         for number in 0..self.states.len().max(replayed.states.len()) {
             match (self.states.get(number), replayed.states.get(number)) {
@@ -129,50 +138,37 @@ impl Course {
                     let (recorded, again) = apart(recorded, again);
                     return Some((Some(*at), recorded, again));
                 }
-                (Some((at, recorded)), None) => return Some((Some(*at), recorded.to_string(), "it does not come to that".to_owned())),
-                (None, Some((at, again))) if *at <= ended => return Some((None, "nothing more".to_owned(), again.to_string())),
+                (Some((at, _)), None) => return Some((Some(*at), self.step(number), "it does not come to that".to_owned())),
+                (None, Some((at, _))) if *at <= ended => return Some((None, "it does not come to that".to_owned(), replayed.step(number))),
                 (None, _) => break,
             }
         }
-        for (name, turns) in &self.counts {
-            let nothing = Turns::default();
-            let again = replayed.counts.get(name).unwrap_or(&nothing);
-            if !turns.is_same(again, ended) {
-                let at = turns.0.last().map(|(at, _)| *at);
-                return Some((at, format!("{name} {}", turns.text()), format!("{name} {}", again.text())));
+        for (name, numbers) in &self.counts {
+            let again = replayed.counts.get(name).map(|numbers| numbers.rests(ended)).unwrap_or_default();
+            let recorded = numbers.rests(ended);
+            if recorded != again {
+                let at = numbers.0.last().map(|(at, _)| *at);
+                return Some((at, format!("{name} {recorded:?}"), format!("{name} {again:?}")));
             }
         }
         None
     }
 }
 
-impl Turns {
+impl Numbers {
     fn take(&mut self, at: Timestamp, number: i64) {
-        let turns = &mut self.0;
-        match turns.as_slice() {
-            [.., (_, last)] if *last == number => return,
-            // It goes on the way that it went.
-            [.., (_, before), (_, last)] if (*last > *before) == (number > *last) => drop(turns.pop()),
-            _ => {}
+        if self.0.last().is_none_or(|(_, last)| *last != number) {
+            self.0.push((at, number));
         }
-        turns.push((at, number));
     }
 
-    fn is_same(&self, replayed: &Self, ended: Timestamp) -> bool {
-        let recorded: Vec<i64> = self.0.iter().map(|(_, number)| *number).collect();
-        let again: Vec<i64> = replayed.0.iter().map(|(_, number)| *number).collect();
-        let Some((last, before)) = recorded.split_last() else { return replayed.0.iter().all(|(at, _)| *at > ended) };
-        let Some(now) = again.get(before.len()) else { return false };
-        let goes_on = replayed.0.get(before.len()).is_some_and(|(at, _)| *at > ended);
-        let from = before.last().copied().unwrap_or(*last);
-        let on_the_way = goes_on && (from.min(*now)..=from.max(*now)).contains(last);
-        let no_more = replayed.0[before.len() + 1..].iter().all(|(at, _)| *at > ended);
-        again[..before.len()] == *before && (now == last || on_the_way) && no_more
-    }
-
-    fn text(&self) -> String {
-        let numbers: Vec<String> = self.0.iter().map(|(_, number)| number.to_string()).collect();
-        numbers.join(", ")
+    /// Where it came to rest up to a time.
+    fn rests(&self, ended: Timestamp) -> Vec<i64> {
+        let ends = self.0.iter().skip(1).map(|(at, _)| *at).chain([ended]);
+        let rested = self.0.iter().zip(ends).filter(|((since, _), until)| (*until).min(ended).duration_since(*since) >= REST);
+        let mut rests: Vec<i64> = rested.map(|((_, number), _)| *number).collect();
+        rests.dedup();
+        rests
     }
 }
 
@@ -324,19 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_where_they_turn() {
-        let turns = |numbers: &[(i64, i64)]| {
-            let mut turns = Turns::default();
-            numbers.iter().for_each(|(second, number)| turns.take(at(*second), *number));
-            turns
+    fn numbers_are_compared_where_they_rest() {
+        let rests = |changes: &[(i64, i64)], ended: i64| {
+            let mut numbers = Numbers::default();
+            changes.iter().for_each(|(second, number)| numbers.take(at(*second), *number));
+            numbers.rests(at(ended))
         };
-        let recorded = turns(&[(1, 0), (2, 3), (3, 2), (4, 3)]);
-        assert_eq!(recorded.text(), "0, 3, 2, 3");
-        assert!(recorded.is_same(&turns(&[(1, 0), (2, 1), (3, 2), (4, 3), (5, 2), (6, 3)]), at(9)));
-        assert!(!recorded.is_same(&turns(&[(1, 0), (2, 3)]), at(9)));
-        assert!(!recorded.is_same(&turns(&[(1, 0), (2, 3), (3, 1), (4, 3)]), at(9)));
-        let unfinished = turns(&[(1, 0), (2, 2)]);
-        assert!(unfinished.is_same(&turns(&[(1, 0), (2, 1), (9, 3)]), at(5)));
-        assert!(!unfinished.is_same(&turns(&[(1, 0), (2, 1), (4, 3)]), at(5)));
+        assert_eq!(rests(&[(1, 0), (10, 1), (11, 2), (12, 3), (30, 1), (31, 3), (40, 4)], 50), [0, 3, 4]);
+        assert_eq!(rests(&[(1, 0), (10, 3)], 12), [0], "what has just changed has not come to rest");
+        assert_eq!(rests(&[(1, 0), (10, 3), (30, 5)], 20), [0, 3], "and what comes after the end does not count");
     }
 }

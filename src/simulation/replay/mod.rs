@@ -138,6 +138,9 @@ async fn take(cluster: &Arc<Cluster>, number: usize, step: &Step) {
         Step::Outage { node, why } => {
             cluster.machines.named(node).iter().for_each(|machine| machine.runtime.set_outage(why.clone()));
         }
+        Step::Keep { node, sandboxes, containers } => {
+            cluster.machines.named(node).iter().for_each(|machine| machine.runtime.keep(sandboxes, containers));
+        }
         Step::Stop => cluster.stop().await,
         Step::Crash => cluster.crash().await,
         Step::Start { forgets } => {
@@ -211,6 +214,7 @@ impl std::fmt::Display for Step {
             Self::EndSandbox { node, owner, attempt } => write!(f, "sandbox {attempt} of {owner} on {node} ends"),
             Self::Outage { node, why: Some(why) } => write!(f, "the container runtime of {node} does not answer: {why}"),
             Self::Outage { node, why: None } => write!(f, "the container runtime of {node} answers again"),
+            Self::Keep { node, containers, .. } => write!(f, "on {node} {} containers are left", containers.len()),
             Self::Stop => f.write_str("the process is asked to stop"),
             Self::Crash => f.write_str("the process is killed"),
             Self::Start { .. } => f.write_str("the process is started"),

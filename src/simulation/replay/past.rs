@@ -1,6 +1,6 @@
 //! What the containers of one node did in a recording, for those that do it again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::runtime::containers::simulated::{Act, Fate, Script, Simulated};
 use crate::runtime::recording::{ActRecord, ContainerRecord, Findings, ImageRecord, NodeRecord, SandboxRecord, StateRecord, Verb};
 
 /// A container, or what else is done again: the owner of its sandbox, its name and its attempt.
-type Who = (String, String, u32);
+pub(super) type Who = (String, String, u32);
 
 /// A node, and all that was done on it.
 pub struct Past {
@@ -21,16 +21,44 @@ pub struct Past {
     pub sandboxes: Vec<SandboxRecord>,
     pub containers: Vec<ContainerRecord>,
     pub images: BTreeMap<String, ImageRecord>,
-    fates: BTreeMap<Who, Fate>,
-    findings: BTreeMap<(Who, String), Vec<(u64, bool)>>,
+    /// By their ids: whose they were.
+    owners: BTreeMap<String, (String, u32)>,
+    names: BTreeMap<String, Who>,
+    /// Of the containers that were called so, one after the other, by their ids: how each ended.
+    fates: BTreeMap<Who, Vec<(String, Fate)>>,
+    /// Of the containers that were called so: what was found of which of them, in which life of the process.
+    findings: BTreeMap<Finding, Vec<(u64, bool)>>,
     acts: Mutex<BTreeMap<(Verb, Who), VecDeque<ActRecord>>>,
-    found: Mutex<BTreeMap<(Who, String), u64>>,
+    now: Mutex<Now>,
+}
+
+/// A container by its number among those that are called so, the life of the process, and the kind of finding.
+type Finding = (Who, usize, usize, String);
+
+/// How far the replay is.
+#[derive(Default)]
+struct Now {
+    /// Of the process.
+    life: usize,
+    started: BTreeMap<Who, usize>,
+    found: BTreeMap<Finding, u64>,
 }
 
 impl Past {
     pub(super) fn new(node: NodeRecord) -> Self {
-        let (sandboxes, containers, images, fates, findings, acts, found) = Default::default();
-        Self { node, sandboxes, containers, images, fates, findings, acts, found }
+        let (sandboxes, containers, images, owners, names, fates, findings, acts, now) = Default::default();
+        Self { node, sandboxes, containers, images, owners, names, fates, findings, acts, now }
+    }
+
+    /// The process is in this life from now on.
+    pub(super) fn live(&self, life: usize) {
+        self.now.lock().life = life;
+    }
+
+    /// Whose sandboxes and containers those are.
+    pub(super) fn named(&self, sandboxes: &[String], containers: &[String]) -> (BTreeSet<(String, u32)>, BTreeSet<Who>) {
+        let sandboxes = sandboxes.iter().filter_map(|id| self.owners.get(id).cloned()).collect();
+        (sandboxes, containers.iter().filter_map(|id| self.names.get(id).cloned()).collect())
     }
 
     pub(super) fn act(&mut self, act: &ActRecord) {
@@ -43,17 +71,30 @@ impl Past {
         self.images.entry(reference.to_owned()).or_insert_with(|| image.clone());
     }
 
-    pub(super) fn finding(&mut self, who: Who, what: &str, nth: u64, good: bool) {
-        self.findings.entry((who, what.to_owned())).or_default().push((nth, good));
+    pub(super) fn finding(&mut self, who: Who, life: usize, what: &str, nth: u64, good: bool) {
+        let number = self.fates.get(&who).map_or(0, Vec::len);
+        self.findings.entry((who, number, life, what.to_owned())).or_default().push((nth, good));
     }
 
     /// Takes note of a container's state; what stood there before `begun` stands there from the beginning.
     pub(super) fn container(&mut self, container: &ContainerRecord, begun: Timestamp) {
-        if let StateRecord::Exited { started_at, finished_at, code, oom_killed, asked_at, .. } = &container.state {
-            let ran = |asked: &Timestamp| Duration::try_from(finished_at.duration_since(*asked)).unwrap_or_default();
-            let exit_at = asked_at.is_none().then_some(*finished_at).filter(|_| started_at.is_some());
-            let fate = Fate { exit_at, stop_delay: asked_at.as_ref().map(ran), code: *code, oom_killed: *oom_killed };
-            self.fates.insert((container.owner.clone(), container.name.clone(), container.attempt), fate);
+        let who = (container.owner.clone(), container.name.clone(), container.attempt);
+        self.names.insert(container.id.clone(), who.clone());
+        let fate = match &container.state {
+            StateRecord::Created | StateRecord::Exited { started_at: None, .. } => None,
+            StateRecord::Running { .. } => Some(Fate::default()),
+            StateRecord::Exited { finished_at, code, oom_killed, asked_at, .. } => {
+                let took = |asked: &Timestamp| Duration::try_from(finished_at.duration_since(*asked)).unwrap_or_default();
+                let exit_at = asked_at.is_none().then_some(*finished_at);
+                Some(Fate { exit_at, stop_delay: asked_at.as_ref().map(took), code: *code, oom_killed: *oom_killed })
+            }
+        };
+        if let Some(fate) = fate {
+            let all = self.fates.entry(who).or_default();
+            match all.iter_mut().find(|(id, _)| *id == container.id) {
+                Some((_, known)) => *known = fate,
+                None => all.push((container.id.clone(), fate)),
+            }
         }
         if container.created_at < begun && !self.containers.iter().any(|known| known.id == container.id) {
             self.containers.push(container.clone());
@@ -62,6 +103,7 @@ impl Past {
 
     /// The same of a sandbox. Says whether it has ended now without having been asked to.
     pub(super) fn sandbox(&mut self, sandbox: &SandboxRecord, begun: Timestamp) -> bool {
+        self.owners.insert(sandbox.id.clone(), (sandbox.uid.clone(), sandbox.attempt));
         let is_known = self.sandboxes.iter().any(|known| known.id == sandbox.id);
         if sandbox.created_at < begun && !is_known {
             self.sandboxes.push(sandbox.clone());
@@ -88,7 +130,12 @@ impl Script for Past {
     }
 
     fn fate(&self, owner: &str, name: &str, attempt: u32) -> Fate {
-        self.fates.get(&(owner.to_owned(), name.to_owned(), attempt)).copied().unwrap_or_default()
+        let who = (owner.to_owned(), name.to_owned(), attempt);
+        let fates = self.fates.get(&who);
+        let mut now = self.now.lock();
+        let number = now.started.entry(who).or_default();
+        *number += 1;
+        fates.and_then(|fates| fates.get(*number - 1)).map(|(_, fate)| *fate).unwrap_or_default()
     }
 }
 
@@ -100,14 +147,15 @@ pub struct FoundAgain {
 
 impl Findings for FoundAgain {
     fn known(&self, container: &ContainerId, what: &str) -> Option<bool> {
-        let key = (self.runtime.whose(container)?, what.to_owned());
+        let who = self.runtime.whose(container)?;
+        let now = &mut *self.past.now.lock();
+        let key = (who.clone(), now.started.get(&who).copied().unwrap_or(0), now.life, what.to_owned());
         let changes = self.past.findings.get(&key)?;
-        let mut found = self.past.found.lock();
-        let nth = found.entry(key).or_default();
+        let nth = now.found.entry(key).or_default();
         let first = changes.first()?.0;
-        let now = changes.iter().rev().find(|(number, _)| number - first <= *nth)?;
+        let last = changes.iter().rev().find(|(number, _)| number - first <= *nth)?;
         *nth += 1;
-        Some(now.1)
+        Some(last.1)
     }
 
     fn found(&self, _: &ContainerId, _: &str, _: bool) {}

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::history::History;
 use super::identities::Given;
-use super::past::Past;
+use super::past::{Past, Who};
 use crate::api::verbs::{Change, Mutation, User};
 use crate::runtime::recording::{Entry, ObjectRecord, Record, Recording, Start};
 use crate::runtime::store::{self, Key, Revision};
@@ -20,12 +20,10 @@ use crate::runtime::store::{self, Key, Revision};
 pub struct Plot {
     pub begun: Timestamp,
     pub ended: Timestamp,
-    /// As the first of its processes was started.
-    pub start: Start,
     /// Where its name server listened, if it had one.
     pub name_server: Option<SocketAddr>,
-    /// The seeds of its processes, in order.
-    pub lives: Vec<String>,
+    /// With what its processes were started, in order.
+    pub lives: Vec<Start>,
     pub nodes: Vec<Arc<Past>>,
     /// What stood in the store at the beginning.
     pub objects: Vec<store::Record>,
@@ -57,6 +55,12 @@ pub(super) enum Step {
         node: String,
         why: Option<String>,
     },
+    /// Of what a node has, only this is left: by owner and attempt, and by owner, name and attempt.
+    Keep {
+        node: String,
+        sandboxes: BTreeSet<(String, u32)>,
+        containers: BTreeSet<Who>,
+    },
     Stop,
     Crash,
     /// The process starts, and has forgotten all, if its store does.
@@ -83,16 +87,13 @@ impl Plot {
     /// No process was started in the recording, or something in it cannot be done here.
     pub fn of(recording: &Recording) -> Result<Self, String> {
         let begun = recording.entries.first().map_or(Timestamp::UNIX_EPOCH, |entry| entry.at);
-        let start = recording.entries.iter().find_map(|entry| match &entry.record {
-            Record::Start(start) => Some(start.clone()),
-            _ => None,
-        });
-        let start = start.ok_or("no process was started in it: there is nothing to replay")?;
+        if !recording.entries.iter().any(|entry| matches!(entry.record, Record::Start(_))) {
+            return Err("no process was started in it: there is nothing to replay".to_owned());
+        }
         let (history, given) = (History::default(), Given::default());
         let (lives, nodes, objects, steps) = Default::default();
         let has_secrets = recording.head.secrets;
-        let plot =
-            Self { begun, ended: begun, start, name_server: None, lives, nodes, objects, given, steps, history, lost: 0, has_secrets };
+        let plot = Self { begun, ended: begun, name_server: None, lives, nodes, objects, given, steps, history, lost: 0, has_secrets };
         let nodes = nodes_of(recording);
         let mut reading =
             Reading { plot, nodes, present: BTreeSet::new(), asked: BTreeMap::new(), refused: BTreeSet::new(), is_up: false, last: begun };
@@ -101,6 +102,14 @@ impl Plot {
             reading.last = reading.last.max(entry.at);
         }
         Ok(reading.finish())
+    }
+}
+
+impl Plot {
+    /// The process begins its life of that number, from 0; how it was started.
+    pub fn begin(&self, life: usize) -> Option<Start> {
+        self.nodes.iter().for_each(|past| past.live(life + 1));
+        self.lives.get(life).cloned()
     }
 }
 
@@ -144,12 +153,14 @@ impl Reading {
                 }
             }
             Record::Container { node, container } => self.on(node, |past| past.container(container, begun)),
+            Record::Present { node, sandboxes, containers } => self.present(node, sandboxes, containers),
             Record::Image { node, reference, image } => {
                 self.on(node, |past| past.have(reference, image));
             }
             Record::Finding { owner, name, attempt, what, nth, good } => {
                 let who = (owner.clone(), name.clone(), *attempt);
-                self.nodes.values_mut().for_each(|past| past.finding(who.clone(), what, *nth, *good));
+                let life = self.plot.lives.len();
+                self.nodes.values_mut().for_each(|past| past.finding(who.clone(), life, what, *nth, *good));
             }
             Record::Outage { node, why } => self.step(entry.at, Step::Outage { node: node.clone(), why: why.clone() }),
             Record::Kill { actor, .. } | Record::Panic { actor, .. } => self.step(entry.at, Step::Kill(actor.clone())),
@@ -178,9 +189,18 @@ impl Reading {
         if !self.plot.lives.is_empty() {
             self.step(at, Step::Start { forgets: start.forgets });
         }
-        self.plot.lives.push(start.seed.clone());
+        self.plot.lives.push(start.clone());
         self.asked.clear();
         self.is_up = true;
+    }
+
+    /// What has gone from a node while no process looked after it is gone when the next one starts.
+    fn present(&mut self, node: &str, sandboxes: &[String], containers: &[String]) {
+        let started = self.plot.steps.iter().rposition(|(_, step)| matches!(step, Step::Start { .. }));
+        let (Some(started), Some(past)) = (started, self.nodes.get(node)) else { return };
+        let (sandboxes, containers) = past.named(sandboxes, containers);
+        let at = self.plot.steps[started].0;
+        self.plot.steps.insert(started, (at, Step::Keep { node: node.to_owned(), sandboxes, containers }));
     }
 
     fn object(&mut self, at: Timestamp, object: &ObjectRecord) {

@@ -1,5 +1,6 @@
 //! How everything went before, for a runtime on which it is to go so again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub struct Act {
 pub struct Fate {
     /// When it did so by itself; never if `None`.
     pub exit_at: Option<Timestamp>,
-    /// How long it took when it was asked to; at once if that is not known.
+    /// How long it took when it was asked to; longer than its grace if that is not known.
     pub stop_delay: Option<Duration>,
     pub code: i32,
     pub oom_killed: bool,
@@ -48,6 +49,7 @@ impl Fate {
             exit_after: self.exit_at.map(left),
             exit_code: self.code,
             exit_oom_killed: self.oom_killed,
+            is_deaf: self.stop_delay.is_none(),
             stop_delay: self.stop_delay,
             stop_code: Some(self.code),
             ..Plan::read("", 0, &Labels::new(), &Labels::new())
@@ -85,6 +87,19 @@ impl Simulated {
             self.inner.resume(&mut world, &id);
         }
         drop(world);
+        self.inner.hub.publish(RuntimeEvent::Relist);
+    }
+
+    /// Of what there is, only what is named here stays: sandboxes by owner and attempt, containers by owner, name and attempt.
+    pub fn keep(&self, sandboxes: &BTreeSet<(String, u32)>, containers: &BTreeSet<(String, String, u32)>) {
+        let (goes, leaves) = self.inner.world.lock().others(sandboxes, containers);
+        for id in leaves {
+            self.inner.remove_container(&id);
+        }
+        for id in goes {
+            self.inner.stop_sandbox(&id);
+            self.inner.world.lock().remove_sandbox(&id);
+        }
         self.inner.hub.publish(RuntimeEvent::Relist);
     }
 

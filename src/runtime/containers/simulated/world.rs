@@ -197,6 +197,19 @@ impl World {
         id
     }
 
+    /// What is not named: sandboxes by owner and attempt, containers by owner, name and attempt.
+    pub fn others(
+        &self,
+        sandboxes: &BTreeSet<(String, u32)>,
+        containers: &BTreeSet<(String, String, u32)>,
+    ) -> (Vec<SandboxId>, Vec<ContainerId>) {
+        let is_other = |sandbox: &Sandbox| !sandboxes.contains(&(sandbox.spec.uid.clone(), sandbox.spec.attempt));
+        let whose = |container: &Container| (container.owner.clone(), container.spec.name.clone(), container.spec.attempt);
+        let goes = self.sandboxes.iter().filter(|(_, sandbox)| is_other(sandbox)).map(|(id, _)| id.clone());
+        let leaves = self.containers.iter().filter(|(_, container)| !containers.contains(&whose(container))).map(|(id, _)| id.clone());
+        (goes.collect(), leaves.collect())
+    }
+
     /// The sandbox of an owner that has this attempt.
     pub fn sandbox_of(&self, owner: &str, attempt: u32) -> Option<SandboxId> {
         let is_it = |sandbox: &Sandbox| sandbox.spec.uid == owner && sandbox.spec.attempt == attempt;
@@ -323,6 +336,9 @@ impl Container {
 
     /// How it ends when it is asked to stop; `None` if it does not listen.
     pub fn stop(&self) -> Option<Ending> {
+        if self.plan.is_deaf {
+            return None;
+        }
         let planned = self.plan.stop_delay.is_some() || self.plan.stop_code.is_some();
         let code = match (planned, self.program.on_term) {
             (true, _) => Some(self.plan.stop_code.unwrap_or(0)),
