@@ -13,6 +13,8 @@ mod journal;
 mod ledger;
 mod machines;
 mod network;
+#[cfg(test)]
+mod planted;
 mod process;
 mod rehearsal;
 mod report;

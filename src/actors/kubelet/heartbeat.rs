@@ -15,6 +15,7 @@ use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::clock::{self, Instant};
+use crate::runtime::flaw::{Flaw, planted};
 
 /// The lease is renewed this often, and is good for four times as long.
 const RENEWAL: Duration = Duration::from_secs(10);
@@ -50,6 +51,9 @@ pub async fn beat(context: Arc<Context>) {
         ticks.tick().await;
         if let Err(error) = renew(&context).await {
             tracing::warn!(node = context.options.node_name, %error, "the lease could not be renewed");
+            if planted(Flaw::HeartStops) {
+                return;
+            }
         }
         let trouble = context.machine.runtime.info().await.err().map(|error| format!("container runtime is down: {error}"));
         let is_due = reported.is_none_or(|at| at.elapsed() >= REPORT);

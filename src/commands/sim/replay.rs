@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::plant::Plant;
 use super::{Output, print};
 use crate::commands::Failure;
 use crate::runtime::clock;
@@ -20,6 +21,8 @@ pub struct Replay {
     verbose: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    plant: Plant,
 }
 
 /// A run that broke an invariant, with all that it takes to run it again.
@@ -65,6 +68,7 @@ impl Replay {
     /// Whether nothing was broken this time.
     pub fn run(self) -> Result<bool, Failure> {
         let failure = FailureFile::read(&self.failure)?;
+        let _planted = self.plant.take_root();
         let begun = clock::instant();
         let (outcome, journal) = rehearse(&failure.script, &Watching { keeps_journal: true, ..Watching::default() })?;
         if let Some(text) = &self.verbose {
