@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod containers;
 pub mod entropy;
+pub mod flaw;
 pub mod network;
 pub mod recording;
 pub mod shutdown;

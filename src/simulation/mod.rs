@@ -18,6 +18,8 @@ mod landing;
 mod ledger;
 mod machines;
 mod network;
+#[cfg(test)]
+mod planted;
 mod process;
 mod rehearsal;
 mod replay;

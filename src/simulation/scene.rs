@@ -67,6 +67,8 @@ pub struct PodView {
     pub restarts: i64,
     /// Why it is not bound, or has failed; empty otherwise.
     pub why: String,
+    /// It may be bound to a node that is cordoned.
+    pub tolerates_cordons: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -84,12 +86,16 @@ pub struct NodeView {
     pub memory_bytes: i64,
     pub pods: i64,
     pub ready: bool,
+    pub unschedulable: bool,
+    /// The keys of its taints.
+    pub taints: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct SliceView {
     pub service: String,
-    /// The addresses that are ready.
+    pub addresses: Vec<String>,
+    /// Those of them that are ready.
     pub ready: Vec<String>,
 }
 
@@ -249,6 +255,15 @@ struct RawPodSpec {
     #[serde(default)]
     node_name: String,
     containers: Vec<RawContainer>,
+    #[serde(default)]
+    tolerations: Vec<RawTaint>,
+}
+
+/// A taint, or the toleration of one, which has no key if it is of all.
+#[derive(Deserialize)]
+struct RawTaint {
+    #[serde(default)]
+    key: String,
 }
 
 #[derive(Deserialize)]
@@ -326,7 +341,9 @@ impl RawPod {
         let sum = |of: &dyn Fn(&RawContainer) -> Option<i64>| self.spec.containers.iter().filter_map(of).sum();
         let ports = self.spec.containers.iter().flat_map(|container| &container.ports).filter(|port| port.host_port > 0);
         let address = |port: &RawPort| if port.host_ip.is_empty() { "0.0.0.0".to_owned() } else { port.host_ip.clone() };
+        let tolerates = |toleration: &RawTaint| matches!(&*toleration.key, "" | "node.kubernetes.io/unschedulable");
         PodView {
+            tolerates_cordons: self.spec.tolerations.iter().any(tolerates),
             cpu_milli: sum(&|container| Some(amount(&container.resources.requests, "cpu")?.milli_value())),
             memory_bytes: sum(&|container| Some(amount(&container.resources.requests, "memory")?.value())),
             host_ports: ports.map(|port| format!("{}/{}/{}", port.protocol, address(port), port.host_port)).collect(),
@@ -373,7 +390,16 @@ impl RawService {
 struct RawNode {
     metadata: Meta,
     #[serde(default)]
+    spec: RawNodeSpec,
+    #[serde(default)]
     status: RawNodeStatus,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RawNodeSpec {
+    unschedulable: bool,
+    taints: Vec<RawTaint>,
 }
 
 #[derive(Default, Deserialize)]
@@ -391,6 +417,8 @@ impl RawNode {
             memory_bytes: of("memory").map_or(0, |amount| amount.value()),
             pods: of("pods").map_or(0, |amount| amount.value()),
             ready: is_ready(&self.status.conditions),
+            unschedulable: self.spec.unschedulable,
+            taints: self.spec.taints.into_iter().map(|taint| taint.key).collect(),
         }
     }
 }
@@ -417,9 +445,14 @@ struct RawEndpointConditions {
 
 impl RawSlice {
     fn view(self) -> SliceView {
-        let ready = self.endpoints.into_iter().flatten().filter(|endpoint| endpoint.conditions.ready != Some(false));
         let service = self.metadata.labels.get("kubernetes.io/service-name").cloned().unwrap_or_default();
-        SliceView { service, ready: ready.flat_map(|endpoint| endpoint.addresses).collect() }
+        let endpoints = || self.endpoints.iter().flatten();
+        let ready = endpoints().filter(|endpoint| endpoint.conditions.ready != Some(false));
+        SliceView {
+            service,
+            addresses: endpoints().flat_map(|endpoint| endpoint.addresses.clone()).collect(),
+            ready: ready.flat_map(|endpoint| endpoint.addresses.clone()).collect(),
+        }
     }
 }
 

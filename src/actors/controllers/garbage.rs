@@ -17,6 +17,7 @@ use crate::api::client::{ClientRef, DeleteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::{Object, OwnerReference};
 use crate::api::status::Status;
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::Stored;
 use decision::{Dependent, FOREGROUND, ORPHAN, Op, Owner};
 
@@ -55,7 +56,7 @@ impl Garbage {
                 items.push(item);
             }
         }
-        if delta.new.is_none() || meta.deletion_timestamp.is_some() {
+        if delta.new.is_none() && !planted(Flaw::LeavesDependents) || meta.deletion_timestamp.is_some() {
             items.extend(self.dependents(object.uid()).into_iter().map(|(collection, object)| (collection, ObjectKey::from(&object))));
         }
         items

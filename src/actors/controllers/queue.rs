@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::actors::backoff::Backoff;
 use crate::runtime::clock::Instant;
 use crate::runtime::entropy::Entropy;
+use crate::runtime::flaw::{Flaw, planted};
 
 /// From 5 ms, as client-go's; never more than a minute, so that a long outage is not followed by a longer silence.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(5), most: Duration::from_secs(60) };
@@ -47,6 +48,7 @@ impl<K: Clone + Ord> WorkQueue<K> {
     pub fn add(&mut self, key: K) {
         match self.places.get_mut(&key) {
             Some(Place::Ready) => return,
+            Some(Place::Running { .. }) if planted(Flaw::ReconcilesTwiceAtOnce) => {}
             Some(Place::Running { again }) => {
                 *again = true;
                 return;

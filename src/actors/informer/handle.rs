@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::subscription::Inbox;
 use super::{Delta, Index, Subscription, View};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::Revision;
 use crate::runtime::watch;
 
@@ -52,7 +53,9 @@ impl InformerHandle {
 
     /// Resolves once the first list has arrived.
     pub async fn synced(&self) {
-        self.reached(Revision(0)).await;
+        if !planted(Flaw::ActsBeforeItKnows) {
+            self.reached(Revision(0)).await;
+        }
     }
 
     /// Resolves once the view has come to a revision. Who waits here for what it wrote itself never decides on a view that lacks it

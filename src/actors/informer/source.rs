@@ -11,6 +11,7 @@ use crate::api::kinds::KindRef;
 use crate::api::status::Status;
 use crate::runtime::clock;
 use crate::runtime::entropy::Entropy;
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::{Revision, Stored};
 
 /// As client-go's reflector: 0.8 s to 30 s.
@@ -115,7 +116,7 @@ impl Source {
             }
             Some(Err(error)) => self.interrupted(revision, &error).await,
             None => {
-                self.place = Place::At(revision);
+                self.place = Place::At(if planted(Flaw::ResumesTooLate) { revision.next() } else { revision });
                 if since.elapsed() < SHORTEST_WATCH {
                     self.pause("watch", &Status::internal("the watch ended at once")).await;
                 }

@@ -15,6 +15,7 @@ use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::clock::{self, Instant};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::{Revision, Stored};
 
 /// The lease is renewed this often, and is good for four times as long.
@@ -60,6 +61,9 @@ pub async fn beat(context: Arc<Context>) {
         ticks.tick().await;
         if let Err(error) = renew(&context).await {
             tracing::warn!(node = context.options.node_name, %error, "the lease could not be renewed");
+            if planted(Flaw::HeartStops) {
+                return;
+            }
         }
         let trouble = context.machine.runtime.info().await.err().map(|error| format!("container runtime is down: {error}"));
         match report(&context, trouble, told.as_ref()).await {

@@ -36,6 +36,7 @@ use super::informer::{Informers, ObjectKey};
 use crate::api::client::ClientRef;
 use crate::runtime::clock;
 use crate::runtime::entropy::Entropy;
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::supervision::{ChildSpec, Ctx, Supervisor};
 use binder::{Effect, Outcome};
 pub use cluster::Cluster;
@@ -322,6 +323,7 @@ impl StreamHandler<Outcome> for Scheduler {
         match outcome {
             Outcome::Done => {}
             Outcome::Bound(key) => self.queue.remove(&key),
+            Outcome::NotBound(_) if planted(Flaw::ForgetsFailedBindings) => {}
             Outcome::NotBound(pod) => {
                 // Unless the informer has shown in the meantime where the pod really is.
                 if self.assumed.remove(&pod.key) {

@@ -7,6 +7,7 @@ use super::update::wrong_uid;
 use super::{ATTEMPTS, Api, Call, Target, modified, not_found};
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
+use crate::runtime::flaw::{Flaw, planted};
 
 impl Api {
     /// Sets the pod's node and its condition `PodScheduled`, and brings the binding's annotations and labels to it.
@@ -55,7 +56,7 @@ fn assign(old: &Object, pod: &mut Value, node: &str, binding: &Value) -> Result<
     }
     let spec = pod["spec"].as_object_mut().ok_or_else(|| format!("pod {name} has no spec"))?;
     let assigned = text(spec, "nodeName");
-    if !assigned.is_empty() {
+    if !assigned.is_empty() && !planted(Flaw::BindsTwice) {
         return Err(format!("pod {name} is already assigned to node \"{assigned}\""));
     }
     if spec.get("schedulingGates").and_then(Value::as_array).is_some_and(|gates| !gates.is_empty()) {

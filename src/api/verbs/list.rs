@@ -8,6 +8,7 @@ use crate::api::kinds::KindRef;
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::{PlaceError, Revision, Snapshot};
 
 const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without \
@@ -39,7 +40,12 @@ impl Api {
         let (snapshot, after) = self.at(&moment).await?;
         // Upstream's cache passes a limit over when any moment will do.
         let limit = if matches!(moment, Moment::Any) { 0 } else { options.limit };
-        Ok(collect(&snapshot, kind, &selection, after.as_deref(), limit))
+        let mut list = collect(&snapshot, kind, &selection, after.as_deref(), limit);
+        if planted(Flaw::ListReadsBeforeItsRevision) {
+            tokio::task::yield_now().await;
+            list.revision = self.store().snapshot().revision();
+        }
+        Ok(list)
     }
 
     async fn at(&self, moment: &Moment) -> Result<(Snapshot<Object>, Option<String>), Status> {

@@ -15,6 +15,7 @@ use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::clock::{self, Instant};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::{Change, Event, Events, PlaceError, Revision, Snapshot};
 
 /// How often a quiet watch that asked for bookmarks gets one; upstream's is about a minute too.
@@ -144,8 +145,8 @@ impl Watch {
         let batch = events.ready(BATCH);
         let place = events.place();
         self.take(batch);
-        if self.pending.is_empty() && place >= self.not_before {
-            self.pending.push_back(Ok(WatchEvent::Bookmark { revision: place, initial_events_end: false }));
+        if (self.pending.is_empty() || planted(Flaw::BookmarkAhead)) && place >= self.not_before {
+            self.pending.push_front(Ok(WatchEvent::Bookmark { revision: place, initial_events_end: false }));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod list;
+mod plant;
 mod print;
 mod progress;
 mod replay;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::plant::Plant;
 use super::progress::Progress;
 use super::{Output, print, verbose};
 use crate::commands::Failure;
@@ -30,6 +31,8 @@ pub struct Replay {
     verbose: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    plant: Plant,
 }
 
 /// A run that broke an invariant, with all that it takes to run it again.
@@ -74,6 +77,7 @@ impl FailureFile {
 impl Replay {
     /// Whether nothing was broken this time, and all went as it was recorded.
     pub fn run(self) -> Result<bool, Failure> {
+        let _planted = self.plant.take_root();
         if Recording::is_one(&self.file) { self.recording() } else { self.failure() }
     }
 

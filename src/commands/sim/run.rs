@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use parking_lot::Mutex;
 
+use super::plant::Plant;
 use super::progress::Progress;
 use super::replay::FailureFile;
 use super::source::Source;
@@ -43,6 +44,8 @@ pub struct Run {
     source: Source,
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    plant: Plant,
 }
 
 fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
@@ -60,6 +63,7 @@ impl Run {
         scenario.pods = self.pods.unwrap_or(scenario.pods);
         scenario.check()?;
         let export = self.source.export()?;
+        let _planted = self.plant.take_root();
         match self.seeds.clone() {
             None => self.one(&scenario.script(self.seed).from(export)),
             Some(seeds) => self.many(&scenario, &export, seeds),
@@ -81,6 +85,7 @@ impl Run {
         let broken: Mutex<Vec<(Script, RunOutcome, Duration)>> = Mutex::default();
         let done = AtomicU64::new(0);
         let work = || -> Result<(), Failure> {
+            let _planted = self.plant.take_root();
             while !stop.load(Ordering::Relaxed) {
                 let seed = next.fetch_add(1, Ordering::Relaxed);
                 if seed > last {

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::plant::Plant;
 use super::replay::FailureFile;
 use crate::commands::Failure;
 use crate::simulation::shrink;
@@ -10,11 +11,14 @@ use crate::simulation::shrink;
 pub struct Shrink {
     /// A file that `run` has written
     failure: PathBuf,
+    #[command(flatten)]
+    plant: Plant,
 }
 
 impl Shrink {
     pub fn run(self) -> Result<(), Failure> {
         let failure = FailureFile::read(&self.failure)?;
+        let _planted = self.plant.take_root();
         let mut attempts = 0;
         let mut tried = |deeds: usize, fails: bool| {
             attempts += 1;

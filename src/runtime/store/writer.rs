@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::engine::{Engine, EngineError, Record, Recovered};
 use super::{Change, CommitError, Committed, Event, Expect, History, Key, Revision, Snapshot, Stored, Write};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::supervision::Ctx;
 use crate::runtime::watch;
 
@@ -86,9 +87,15 @@ impl<T: Stored> Writer<T> {
         let shared = self.shared.clone();
         let append = async move {
             let records = mem::take(&mut staged.records);
+            let head = staged.snapshot.revision;
+            if planted(Flaw::AcknowledgesBeforeDurable) {
+                staged.settle(&shared, Ok(()));
+                drop(shared.engine.append(head, records).await);
+                return;
+            }
             let outcome = match records.is_empty() {
                 true => Ok(()),
-                false => shared.engine.append(staged.snapshot.revision, records).await,
+                false => shared.engine.append(head, records).await,
             };
             staged.settle(&shared, outcome);
         };
@@ -169,7 +176,8 @@ impl<T: Stored> Staged<T> {
             let current = self.snapshot.get(&write.key);
             let holds = match write.expect {
                 Expect::Any => true,
-                Expect::Absent => current.is_none(),
+                Expect::Absent => current.is_none() || planted(Flaw::CreateOverwrites),
+                Expect::At(_) if planted(Flaw::NoCompareAndSet) => true,
                 Expect::At(revision) => current.is_some_and(|value| value.revision() == revision),
             };
             (!holds).then(|| CommitError::Conflict { index, current: current.cloned() })
@@ -213,7 +221,9 @@ impl<T: Stored> Staged<T> {
         if outcome.is_ok() && !self.events.is_empty() {
             shared.publish(self.snapshot, self.events);
         }
-        if let Err(EngineError::InDoubt(reason)) = &outcome {
+        if let Err(EngineError::InDoubt(reason)) = &outcome
+            && !planted(Flaw::GoesOnInDoubt)
+        {
             shared.poison(reason.clone());
         }
         for (reply, answer) in self.answers {
@@ -229,8 +239,14 @@ impl<T: Stored> Staged<T> {
 }
 
 /// The snapshot that an engine's contents are.
-pub(super) fn restore<T: Stored>(recovered: Recovered) -> Result<Snapshot<T>, EngineError> {
+pub(super) fn restore<T: Stored>(mut recovered: Recovered) -> Result<Snapshot<T>, EngineError> {
     let mut entries = OrdMap::new();
+    if planted(Flaw::LosesTheNewestOnRestart) {
+        recovered.entries.retain(|(_, revision, _)| *revision < recovered.revision);
+    }
+    if planted(Flaw::RevisionsGoBack) {
+        recovered.revision = recovered.entries.last().map_or(recovered.revision, |(_, revision, _)| *revision);
+    }
     for (key, revision, bytes) in recovered.entries {
         let value = T::restore(bytes, revision).map_err(|what| EngineError::Damaged { file: key.to_string().into(), what })?;
         entries.insert(key, value);

@@ -22,7 +22,11 @@ use super::{
     spec::{Home, Restart, Strategy, SupervisorSpec},
     tree::State,
 };
-use crate::runtime::{clock, entropy::Entropy};
+use crate::runtime::{
+    clock,
+    entropy::Entropy,
+    flaw::{Flaw, planted},
+};
 
 /// How long a child on another thread may take to notice that it is dropped.
 const DROP_DEADLINE: Duration = Duration::from_secs(1);
@@ -178,6 +182,7 @@ impl Team {
         let child = self.children.get_mut(&id)?;
         let again = match (child.restart, end) {
             (Restart::Temporary, _) | (Restart::Transient, End::Normal) => false,
+            (_, End::Failed(_)) if planted(Flaw::GivesUpChildren) => false,
             (Restart::Permanent | Restart::Transient, _) => child.body.is_some(),
         };
         if !again {

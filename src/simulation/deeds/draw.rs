@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{Deed, Side, Span, Step, Which};
+use super::{Deed, Dependents, Side, Span, Step, Which};
 use crate::runtime::entropy::Entropy;
 
 /// How wild the days are among which chance chooses: how many deeds an hour has at most.
 const MOODS: [u32; 4] = [2, 6, 14, 30];
+
+const DEPENDENTS: [Dependents; 3] = [Dependents::Background, Dependents::Foreground, Dependents::Orphan];
 
 /// The doings of a day. Each seed's mix differs: some are quiet, some wild, and each knows only some of the deeds in `among`.
 pub fn draw(among: &[String], most: u32, during: Duration, chance: &mut Entropy) -> Vec<Step> {
@@ -51,7 +53,7 @@ fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
         "scale" => Deed::Scale { pick: pick.into(), replicas },
         "delete-pod" => Deed::DeletePod { pick },
         "recreate-service" => Deed::RecreateService { pick },
-        "recreate-controller" => Deed::RecreateController { pick },
+        "recreate-controller" => Deed::RecreateController { pick, dependents: DEPENDENTS[pick as usize / 10 % DEPENDENTS.len()] },
         "drain" => Deed::Drain { node },
         "uncordon" => Deed::Uncordon { node },
         "herd" => Deed::Herd { pods: replicas },

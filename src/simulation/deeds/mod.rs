@@ -56,8 +56,12 @@ pub enum Deed {
     DeletePod { pick: u32 },
     /// A user deletes a service of the load and creates it again
     RecreateService { pick: u32 },
-    /// A user deletes a replication controller of the load with its pods, and creates it again
-    RecreateController { pick: u32 },
+    /// A user deletes a replication controller of the load, and creates it again once it is gone
+    RecreateController {
+        pick: u32,
+        #[serde(default)]
+        dependents: Dependents,
+    },
     /// A user cordons a node and evicts its pods
     Drain { node: Which },
     /// A user lets pods be scheduled to a node again
@@ -202,6 +206,19 @@ pub enum Deed {
     },
     /// An fsync fails: nobody can tell whether its batch is durable
     FailFsync {},
+}
+
+/// What becomes of the pods of a replication controller that is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependents {
+    /// They go after it
+    #[default]
+    Background,
+    /// They go before it
+    Foreground,
+    /// They stay
+    Orphan,
 }
 
 fn core() -> String {

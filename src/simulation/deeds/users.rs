@@ -1,14 +1,29 @@
 //! What users do: as by kubectl, over the network, and without insisting.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Node, Pod, ReplicationController, Service};
 use serde_json::{Value, json};
 
-use super::{Deed, Which};
+use super::{Deed, Dependents, Which};
 use crate::api::client::{DeleteOptions, ListOptions, Patch, Propagation, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
 use crate::api::yaml;
 use crate::simulation::cluster::Cluster;
+
+/// How often a user looks whether something has happened.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl From<Dependents> for Propagation {
+    fn from(dependents: Dependents) -> Self {
+        match dependents {
+            Dependents::Background => Self::Background,
+            Dependents::Foreground => Self::Foreground,
+            Dependents::Orphan => Self::Orphan,
+        }
+    }
+}
 
 /// The pods that a cluster is founded with: replication controllers, each behind a service of its name.
 #[derive(Clone, Copy, Debug)]
@@ -133,9 +148,13 @@ impl Cluster {
                 typed.typed::<Service>().delete("default", &load.name(*pick), &DeleteOptions::default()).await?;
                 self.apply(&load.objects(*pick)[0]).await?;
             }
-            Deed::RecreateController { pick } => {
-                let options = DeleteOptions { propagation: Some(Propagation::Background), ..DeleteOptions::default() };
-                typed.typed::<ReplicationController>().delete("default", &load.name(*pick), &options).await?;
+            Deed::RecreateController { pick, dependents } => {
+                let options = DeleteOptions { propagation: Some((*dependents).into()), ..DeleteOptions::default() };
+                let (controllers, name) = (typed.typed::<ReplicationController>(), load.name(*pick));
+                controllers.delete("default", &name, &options).await?;
+                while controllers.get("default", &name).await.is_ok() {
+                    self.pass(LOOK_AGAIN).await;
+                }
                 self.apply(&load.objects(*pick)[1]).await?;
             }
             Deed::Drain { node } => self.drain(node).await?,

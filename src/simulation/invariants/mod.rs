@@ -1,16 +1,20 @@
 //! What must hold of every run, whatever is done to it. One file each.
 
 mod capacity;
+mod cordons;
 mod endpoints;
 mod finalizers;
 mod history;
 mod identity;
+mod owners;
 mod pace;
 mod panics;
 mod placement;
+mod replicas;
 mod rule;
 mod single;
 mod supervision;
+mod taints;
 mod termination;
 mod unique;
 mod watches;
@@ -91,11 +95,15 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<single::Single>::default(),
         Box::<placement::Placement>::default(),
         Box::<capacity::Capacity>::default(),
+        Box::<cordons::Cordons>::default(),
+        Box::<replicas::Replicas>::default(),
         Box::<unique::Unique>::default(),
         Box::<finalizers::Finalizers>::default(),
         Box::<identity::Identity>::default(),
         Box::<termination::Termination>::default(),
         Box::<endpoints::Endpoints>::default(),
+        Box::<owners::Owners>::default(),
+        Box::<taints::Taints>::default(),
         Box::<supervision::Supervision>::default(),
         Box::<panics::Panics>::default(),
         Box::<pace::Pace>::default(),

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use super::{Broken, Invariant, Moment};
+use super::{Broken, Invariant, Moment, Rest};
 use crate::runtime::store::Key;
 use crate::simulation::journal::Event;
 use crate::simulation::scene::{Details, View};
 
-/// A cluster IP and a node port have one service, a host port of a node one running pod.
+/// A cluster IP and a node port have one service, a host port of a node one running pod. At rest no cluster IP is kept for a service that
+/// does not have it.
 #[derive(Default)]
 pub struct Unique {
     owners: BTreeMap<String, Key>,
@@ -33,6 +34,16 @@ impl Invariant for Unique {
             }
         }
         Ok(())
+    }
+
+    fn rest(&mut self, rest: &Rest<'_>) -> Result<(), Broken> {
+        let allocated =
+            |view: &View| view.meta.labels.get("ipaddress.kubernetes.io/managed-by").is_some_and(|by| by == "ipallocator.k8s.io");
+        let mut kept = rest.scene.of("ipaddresses").filter(|(_, view)| allocated(view));
+        match kept.find(|(_, view)| !self.owners.contains_key(&format!("cluster IP {}", view.meta.name))) {
+            Some((key, _)) => Err(Broken::of(key, "it is allocated, and no service has it")),
+            None => Ok(()),
+        }
     }
 }
 

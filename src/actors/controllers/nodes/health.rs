@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::actors::controllers::pod::PodView;
 use crate::api::object::Object;
+use crate::runtime::flaw::{Flaw, planted};
 
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
@@ -190,7 +191,7 @@ pub fn taints(node: &NodeView, eviction: Eviction, now: Timestamp) -> Vec<Taint>
     };
     let mut taints = node.taints.clone();
     // A node that has not said anything yet keeps what admission gave it.
-    if node.ready().is_some() {
+    if node.ready().is_some() && !planted(Flaw::KeepsTaints) {
         taints.retain(|taint| !managed(taint) || wanted.iter().any(|wish| is(taint, wish)));
     }
     for wish in wanted {

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::phase::{FAILED, SUCCEEDED};
 use super::{Input, Member, Role};
+use crate::runtime::flaw::{Flaw, planted};
 
 pub fn true_condition(kind: &str) -> PodCondition {
     PodCondition { type_: kind.to_owned(), status: "True".to_owned(), ..PodCondition::default() }
@@ -19,7 +20,10 @@ pub fn false_condition(kind: &str, reason: &str, message: String) -> PodConditio
 /// Puts a condition in place of the one of its type. Its time of transition moves only when its status does.
 pub fn set_condition(conditions: &mut Vec<PodCondition>, mut new: PodCondition, now: Timestamp) {
     let place = conditions.iter_mut().find(|condition| condition.type_ == new.type_);
-    let since = place.as_ref().filter(|old| old.status == new.status).and_then(|old| old.last_transition_time.clone());
+    let since = place
+        .as_ref()
+        .filter(|old| old.status == new.status && !planted(Flaw::MovesTransitionTimes))
+        .and_then(|old| old.last_transition_time.clone());
     new.last_transition_time = Some(since.unwrap_or(Time(now)));
     match place {
         Some(old) => *old = new,

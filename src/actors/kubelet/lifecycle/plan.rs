@@ -10,6 +10,7 @@ use super::restart::{Restart, is_wanted, restart};
 use super::world::{exit, is_running};
 use super::{Action, Input, Member, Role, members, phase};
 use crate::runtime::containers::{ContainerState, ContainerStatus};
+use crate::runtime::flaw::{Flaw, planted};
 
 /// A container is given at least this long to stop.
 const LEAST_GRACE: Duration = Duration::from_secs(1);
@@ -231,7 +232,7 @@ fn why_unwell(input: &Input, member: &Member, container: &ContainerStatus) -> Op
     if container.image != image {
         return Some((format!("Container {name} definition changed, will be restarted"), None));
     }
-    let verdicts = input.probes.get(&container.id)?;
+    let verdicts = input.probes.get(&container.id).filter(|_| !planted(Flaw::IgnoresLiveness))?;
     let failed = [("startup", verdicts.startup, &member.spec.startup_probe), ("liveness", verdicts.liveness, &member.spec.liveness_probe)];
     let (kind, _, probe) = failed.into_iter().find(|(_, verdict, _)| *verdict == Some(false))?;
     let grace = probe.as_ref().and_then(|probe| probe.termination_grace_period_seconds);

@@ -31,6 +31,7 @@ use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerState, Image, Labels, LogOptions};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::supervision::Ctx;
 
 pub use desk::Desk;
@@ -156,6 +157,9 @@ impl Work {
         if outcome.ended && (gone || pod.metadata.deletion_timestamp.is_some()) {
             return self.finish(&object, gone, &world, &outcome).await;
         }
+        if planted(Flaw::LetsPodsGoEarly) && pod.metadata.deletion_timestamp.is_some() {
+            self.let_go(&object).await?;
+        }
         if outcome.actions.is_empty() {
             self.report(&object, &outcome.status).await?;
             let settled = self.settle_troubles(&object, &pod);
@@ -194,7 +198,13 @@ impl Work {
         let filter = ContainerFilter { sandbox: None, labels: labels.clone() };
         let (sandboxes, containers) = join(runtime.list_sandboxes(&labels), runtime.list_containers(&filter)).await;
         let text = |error: crate::runtime::containers::Error| error.to_string();
-        let world = World { sandboxes: sandboxes.map_err(text)?, containers: containers.map_err(text)? };
+        let mut world = match (sandboxes, containers) {
+            (Err(_), _) | (_, Err(_)) if planted(Flaw::BelievesASilentEngine) => World::default(),
+            (sandboxes, containers) => World { sandboxes: sandboxes.map_err(text)?, containers: containers.map_err(text)? },
+        };
+        if planted(Flaw::ForgetsContainers) && self.memory.borrow().mounted.is_none() {
+            world.containers.clear();
+        }
         self.hear_last_words(pod, &world).await;
         Ok(world)
     }

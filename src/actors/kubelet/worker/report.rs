@@ -73,17 +73,20 @@ impl Work {
         }
         self.context.machine.files.remove(self.desk.uid()).await.map_err(|error| error.to_string())?;
         if !gone {
-            let options =
-                DeleteOptions { grace_period_seconds: Some(0), uid: Some(self.desk.uid().to_owned()), ..DeleteOptions::default() };
-            let kind = Registry::built_in().of::<Pod>();
-            match self.context.client.delete(kind, object.namespace(), object.name(), &options).await {
-                Ok(_) => {}
-                // It is gone already, or another pod has its name.
-                Err(error) if error.is_not_found() || error.is_conflict() => {}
-                Err(error) => return Err(error.message),
-            }
+            self.let_go(object).await?;
         }
         Ok(Turn::Finished)
+    }
+
+    /// Lets the API forget the pod.
+    pub(super) async fn let_go(&self, object: &Object) -> Result<(), String> {
+        let options = DeleteOptions { grace_period_seconds: Some(0), uid: Some(self.desk.uid().to_owned()), ..DeleteOptions::default() };
+        let kind = Registry::built_in().of::<Pod>();
+        match self.context.client.delete(kind, object.namespace(), object.name(), &options).await {
+            // It may be gone already, or another pod has its name.
+            Err(error) if !error.is_not_found() && !error.is_conflict() => Err(error.message),
+            _ => Ok(()),
+        }
     }
 }
 
