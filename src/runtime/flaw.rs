@@ -37,7 +37,7 @@ pub enum Flaw {
     LeaksAddresses,
     /// What is being deleted goes with the next update, whatever it waits for.
     DropsFinalizers,
-    /// A pod that has a node is given another.
+    /// Who was not told that a pod is bound binds it again, and the API lets that pass.
     BindsTwice,
 
     /// An informer that lists anew keeps what is gone.
@@ -62,8 +62,8 @@ pub enum Flaw {
 
     /// A pod whose binding failed counts as placed for ever.
     ForgetsFailedBindings,
-    /// Pods are placed on nodes that are cordoned.
-    IgnoresCordons,
+    /// Pods are placed on nodes that are cordoned, or whose taints they do not tolerate.
+    IgnoresTaints,
 
     /// A kubelet that fails to renew its lease once leaves it at that.
     HeartStops,

@@ -167,11 +167,11 @@ impl Stage {
             return;
         }
         self.judge(&founded);
-        let rested = clock::now();
+        let rested = clock::instant();
         self.cluster.pass(QUIET).await;
         if let Some(busy) = self.watchdog.scene(|scene| scene.busy).filter(|busy| *busy > rested) {
             let last = self.watchdog.scene(|scene| scene.last.clone());
-            let broken = Broken { what: format!("it wrote at {busy}, after it had come to rest at {rested}"), key: last };
+            let broken = Broken { what: format!("it wrote {:.1?} after it had come to rest", busy - rested), key: last };
             self.watchdog.accuse(&Quiet, broken, clock::now());
             return;
         }
@@ -278,7 +278,7 @@ impl Stage {
         loop {
             self.cluster.pass(Duration::from_secs(1)).await;
             let (settled, busy) = self.watchdog.scene(|scene| (scene.settled(may_pend), scene.busy));
-            let is_calm = busy.is_none_or(|busy| clock::now().duration_since(busy).unsigned_abs() > CALM);
+            let is_calm = busy.is_none_or(|busy| busy.elapsed() > CALM);
             let why = match settled {
                 Ok(()) if is_calm && self.cluster.faces().is_some() => return true,
                 Ok(()) => Broken { what: "it never leaves off writing".to_owned(), key: self.watchdog.scene(|scene| scene.last.clone()) },

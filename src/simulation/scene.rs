@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::journal::{Entry, Event};
 use super::ledger::Ledger;
 use crate::api::quantity::Quantity;
+use crate::runtime::clock;
 use crate::runtime::store::{Key, Revision};
 
 /// An object as of its newest write.
@@ -116,8 +117,8 @@ pub struct Scene {
     pub ledger: Ledger,
     /// Of the newest commit.
     pub revision: Revision,
-    /// The latest time at which something was written besides heartbeats.
-    pub busy: Option<Timestamp>,
+    /// When something was written last besides heartbeats: not by the wall's clock, which may jump.
+    pub busy: Option<clock::Instant>,
     /// What that was written to.
     pub last: Option<Key>,
 }
@@ -141,7 +142,7 @@ impl Scene {
             None => self.objects.remove(key),
         };
         if !is_heartbeat(key, before.as_deref(), after.as_deref()) {
-            self.busy = Some(entry.time);
+            self.busy = Some(clock::instant());
             self.last = Some(key.clone());
         }
         Change { before, after }

@@ -325,6 +325,9 @@ impl StreamHandler<Outcome> for Scheduler {
             Outcome::Bound(key) => self.queue.remove(&key),
             Outcome::NotBound(_) if planted(Flaw::ForgetsFailedBindings) => {}
             Outcome::NotBound(pod) => {
+                if planted(Flaw::BindsTwice) {
+                    self.queue.put(pod.clone());
+                }
                 // Unless the informer has shown in the meantime where the pod really is.
                 if self.assumed.remove(&pod.key) {
                     self.cluster.remove_pod(&pod.key);

@@ -12,6 +12,9 @@ const MOODS: [u32; 4] = [2, 6, 14, 30];
 
 const DEPENDENTS: [Dependents; 3] = [Dependents::Background, Dependents::Foreground, Dependents::Orphan];
 
+/// How many troubles come together on days on which they do.
+const GATHERED: usize = 5;
+
 /// The doings of a day. Each seed's mix differs: some are quiet, some wild, and each knows only some of the deeds in `among`.
 pub fn draw(among: &[String], most: u32, during: Duration, chance: &mut Entropy) -> Vec<Step> {
     let mood = MOODS[chance.rng().random_range(0..MOODS.len())].min(most);
@@ -26,7 +29,21 @@ pub fn draw(among: &[String], most: u32, during: Duration, chance: &mut Entropy)
         })
         .collect();
     steps.sort_by_key(|step| step.at);
+    if chance.rng().random_bool(0.5) {
+        gather(&mut steps, chance);
+    }
     steps
+}
+
+/// Troubles seldom come alone: lets a few in a row fall into one minute, in any order.
+fn gather(steps: &mut [Step], chance: &mut Entropy) {
+    for few in steps.chunks_mut(GATHERED) {
+        let first = few[0].at.0;
+        for step in few {
+            step.at = Span(first + Duration::from_millis(chance.rng().random_range(0..60_000)));
+        }
+    }
+    steps.sort_by_key(|step| step.at);
 }
 
 /// Whether chance can choose a deed of that name.

@@ -22,7 +22,7 @@ impl Plugin for NodeUnschedulable {
     fn filter<'a>(&self, pod: &'a PodInfo, _: &'a Cluster) -> Result<Option<Box<dyn Filter + 'a>>, Refusal> {
         let cordon = Taint { key: "node.kubernetes.io/unschedulable".into(), effect: "NoSchedule".into(), ..Taint::default() };
         let tolerated = pod.tolerations.iter().any(|toleration| tolerates(toleration, &cordon));
-        Ok((!tolerated && !planted(Flaw::IgnoresCordons)).then(|| Box::new(Uncordoned) as _))
+        Ok((!tolerated && !planted(Flaw::IgnoresTaints)).then(|| Box::new(Uncordoned) as _))
     }
 
     fn is_helped_by(&self, _: &PodInfo, event: &ClusterEvent) -> bool {

@@ -9,6 +9,7 @@ use crate::actors::scheduler::framework::{Filter, Plugin, Refusal, Score, scale}
 use crate::actors::scheduler::node::NodeInfo;
 use crate::actors::scheduler::pod::PodInfo;
 use crate::actors::scheduler::spread::refusing_taint;
+use crate::runtime::flaw::{Flaw, planted};
 
 pub struct TaintToleration;
 
@@ -43,7 +44,7 @@ impl Plugin for TaintToleration {
 
 impl Filter for Tolerated<'_> {
     fn check(&self, node: &NodeInfo) -> Result<(), Refusal> {
-        match refusing_taint(node, self.0) {
+        match refusing_taint(node, self.0).filter(|_| !planted(Flaw::IgnoresTaints)) {
             None => Ok(()),
             Some(_) => Err(Refusal::unresolvable("node(s) had untolerated taint(s)")),
         }
