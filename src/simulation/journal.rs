@@ -33,6 +33,8 @@ pub enum Event {
     Delivered { id: u64, request: Arc<Request>, delivery: Delivery },
     /// Something was done to the cluster, by a user or as a fault.
     Deed { number: usize, what: String },
+    /// A user did not get what that deed asks for.
+    Refused { number: usize, what: String },
     /// The process that runs the cast started or ended.
     Process { what: String },
     /// A container started or ended on a machine.
@@ -102,6 +104,7 @@ impl fmt::Display for Event {
             Self::Answered { id, request, outcome } => write!(f, "answer {id} {request}: {outcome}"),
             Self::Delivered { id, request, delivery } => write!(f, "watch {id} {request}: {delivery}"),
             Self::Deed { number, what } => write!(f, "deed {number} {what}"),
+            Self::Refused { number, what } => write!(f, "deed {number} {what}"),
             Self::Process { what } => write!(f, "process {what}"),
             Self::Container { node, pod_uid, name, id, what } => write!(f, "container {node} {pod_uid} {name} {id} {what}"),
             Self::Panicked { actor, message, location } => write!(f, "panic {actor} {message} at {location}"),

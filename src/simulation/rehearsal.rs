@@ -106,7 +106,13 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
     setup.journal.call(Box::new(watchdog.clone()));
     setup.journal.call(Box::new(lookout.clone()));
     let story = |cluster: Arc<Cluster>| {
-        let stage = Stage { watchdog: watchdog.clone(), script: script.clone(), cluster, landings: RefCell::default() };
+        let stage = Stage {
+            watchdog: watchdog.clone(),
+            script: script.clone(),
+            cluster,
+            landings: RefCell::default(),
+            impossible: RefCell::default(),
+        };
         let lookout = lookout.clone();
         async move {
             let start = clock::instant();
@@ -122,10 +128,13 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
             }
             keeper.abort();
             stage.look();
-            (start.elapsed(), halted, stage.landings.into_inner())
+            (start.elapsed(), halted, stage.landings.into_inner(), stage.impossible.into_inner())
         }
     };
-    let ((elapsed, halted, landings), journal) = run(setup, story);
+    let ((elapsed, halted, landings, impossible), journal) = run(setup, story);
+    if let Some(why) = impossible {
+        return Err(ScenarioError::Impossible(why));
+    }
     let outcome = Outcome {
         scenario: script.scenario.name.clone(),
         seed: script.seed,
@@ -155,11 +164,15 @@ struct Stage {
     script: Script,
     /// What became of another cluster's pods, once that was looked for.
     landings: RefCell<Option<Landings>>,
+    /// Why the scenario cannot be run, if that shows only once it is.
+    impossible: RefCell<Option<String>>,
 }
 
 impl Stage {
     async fn play(&self) {
-        self.found().await;
+        if !self.found().await {
+            return;
+        }
         let founded = self.founded();
         self.timeline().await;
         self.cluster.relent();
@@ -178,17 +191,26 @@ impl Stage {
         self.judge(&founded);
     }
 
-    /// Brings the load up.
-    async fn found(&self) {
+    /// Brings the load up. False if the scenario's objects are none.
+    async fn found(&self) -> bool {
         let manifests = self.cluster.load.manifests();
-        for object in manifests.iter().chain(&self.script.scenario.manifests) {
+        let place = |number: usize| match number.checked_sub(manifests.len()) {
+            Some(number) => format!("manifests[{number}]"),
+            None => "the load".to_owned(),
+        };
+        for (number, object) in manifests.iter().chain(&self.script.scenario.manifests).enumerate() {
             if let Err(status) = self.cluster.apply(object).await {
+                if (400..500).contains(&status.code) {
+                    self.impossible.replace(Some(format!("{}: {status}", place(number))));
+                    return false;
+                }
                 let broken = Broken { what: format!("the load is refused: {status}"), key: None };
                 self.watchdog.accuse(&Convergence, broken, clock::now());
                 std::future::pending::<()>().await;
             }
         }
         self.rests().await;
+        true
     }
 
     /// The actors without which the process is not whole: not the workers of pods, which come and go.
@@ -256,10 +278,12 @@ impl Stage {
         // A user who gets no answer gives up, and others do not wait for that.
         let (cluster, deed) = (self.cluster.clone(), deed.clone());
         actix::spawn(async move {
-            let outcome = tokio::time::timeout(PATIENCE, cluster.act(&deed)).await;
-            if let Ok(Err(status)) = outcome {
-                cluster.journal.write(Event::Deed { number, what: format!("is refused: {status}") });
-            }
+            let what = match tokio::time::timeout(PATIENCE, cluster.act(&deed)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(status)) => format!("{} is refused: {status}", deed.name()),
+                Err(_) => format!("{} gets no answer", deed.name()),
+            };
+            cluster.journal.write(Event::Refused { number, what });
         });
         Undo::default()
     }

@@ -22,6 +22,8 @@ const OWN_INFORMERS: usize = 20;
 
 /// More nodes take more addresses of pods than there are.
 const NODES_MAX: usize = 5000;
+/// And so many pods of the load.
+const PODS_MAX: u32 = 500_000;
 
 /// A cluster, what is done to it, and what must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -192,11 +194,23 @@ impl Scenario {
     /// What cannot, and where it stands.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let impossible = |what: String| Err(ScenarioError::Impossible(what));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(is_plain) {
+            return impossible(format!("name is {:?}: it names files, so it has letters, digits, '-', '_' and '.' only", self.name));
+        }
+        if self.pods > PODS_MAX {
+            return impossible(format!("pods is {}: at most {PODS_MAX} can be simulated", self.pods));
+        }
+        if self.nodes.cpus == 0 {
+            return impossible("nodes.cpus is 0: it has to be at least 1".to_owned());
+        }
         if self.nodes.count == 0 || self.nodes.count as usize > NODES_MAX {
             return impossible(format!("nodes.count is {}: it has to be between 1 and {NODES_MAX}", self.nodes.count));
         }
-        if let Err(error) = self.nodes.memory.parse::<Quantity>() {
-            return impossible(format!("nodes.memory: {error}"));
+        match self.nodes.memory.parse::<Quantity>() {
+            Ok(memory) if memory.value() > 0 => {}
+            Ok(memory) => return impossible(format!("nodes.memory is {memory}: it has to be more than nothing")),
+            Err(error) => return impossible(format!("nodes.memory: {error}")),
         }
         for name in self.chaos.iter().flat_map(|chaos| &chaos.among) {
             if !can_draw(name) {

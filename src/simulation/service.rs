@@ -255,7 +255,7 @@ async fn play(cluster: Arc<Cluster>, script: Script) {
 /// Carries orders out. In between the clock stands.
 async fn obey(cluster: &Arc<Cluster>, mut asked: mpsc::UnboundedReceiver<Asked>) {
     let mut still = Stillness::begin();
-    while let Some(Asked { order, answer }) = asked.recv().await {
+    while let Some(Asked { order, mut answer }) = asked.recv().await {
         still.end().await;
         let done = match order {
             Order::Settle => {
@@ -263,7 +263,12 @@ async fn obey(cluster: &Arc<Cluster>, mut asked: mpsc::UnboundedReceiver<Asked>)
                 Ok(())
             }
             Order::Advance(by) => {
-                cluster.pass(by).await;
+                // Who has gone does not hold up those who come after.
+                tokio::select! {
+                    biased;
+                    () = answer.closed() => {}
+                    () = cluster.pass(by) => {}
+                }
                 Ok(())
             }
             Order::Inject(deed) => match cluster.knows(&deed) {

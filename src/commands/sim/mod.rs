@@ -1,5 +1,10 @@
 //! `kabuki sim`: a cluster's bad day in simulated time, and the same day again.
 
+/// Prints a line to standard output, as `println!` does, for a reader that may go.
+macro_rules! say {
+    ($($line:tt)*) => { $crate::commands::print::line(&format!($($line)*)) };
+}
+
 mod coverage;
 mod list;
 mod plant;

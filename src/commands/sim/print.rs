@@ -20,12 +20,12 @@ pub fn outcome(output: Output, outcome: &RunOutcome, wall: Duration, failure: Op
             value["lastEvents"] = json!(touching(journal, violation));
             value["replay"] = json!(again);
         }
-        println!("{value}");
+        say!("{value}");
         return;
     }
     text(outcome, wall, &format!("{} seed {}", outcome.scenario, outcome.seed));
     if let Some(landings) = &outcome.landings {
-        print!("{}", landed(landings));
+        say!("{}", landed(landings).trim_end());
     }
     if let Some(halted) = &outcome.halted {
         self::halted(halted);
@@ -41,27 +41,27 @@ pub fn replayed(output: Output, replayed: &Replayed, wall: Duration, journal: &J
     if output == Output::Json {
         let mut value = json!(replayed);
         value["wallSeconds"] = json!(wall.as_secs_f64());
-        println!("{value}");
+        say!("{value}");
         return;
     }
     text(outcome, wall, &outcome.scenario);
     match (&outcome.halted, replayed.differences.first()) {
         (Some(halted), _) => self::halted(halted),
         (None, None) => {
-            println!("  history     the same object history as recorded: {} objects, {} states", replayed.objects, replayed.states);
+            say!("  history     the same object history as recorded: {} objects, {} states", replayed.objects, replayed.states);
         }
         (None, Some(difference)) => {
-            println!(
+            say!(
                 "  history     DIFFERS in {} of {} objects, first in {}:",
                 replayed.differences.len(),
                 replayed.objects,
                 difference.object
             );
             if let Some(time) = difference.time {
-                println!("    time      {time}");
+                say!("    time      {time}");
             }
-            println!("    recorded  {}", difference.recorded);
-            println!("    replayed  {}", difference.replayed);
+            say!("    recorded  {}", difference.recorded);
+            say!("    replayed  {}", difference.replayed);
         }
     }
     broken(outcome, journal, again);
@@ -70,32 +70,32 @@ pub fn replayed(output: Output, replayed: &Replayed, wall: Duration, journal: &J
 /// What was broken, if anything was, and what led to it.
 fn broken(outcome: &RunOutcome, journal: &Journal, again: &str) {
     if let Some(violation) = &outcome.violation {
-        println!("\nbroken: {}", violation.invariant);
-        println!("  {}", violation.what);
+        say!("\nbroken: {}", violation.invariant);
+        say!("  {}", violation.what);
         if let Some(object) = &violation.object {
-            println!("  of {object}");
+            say!("  of {object}");
         }
-        println!("  at {}, event {} ({})", violation.time, violation.event, violation.source);
-        println!("\nthe last events that touched it:");
-        touching(journal, violation).iter().for_each(|line| println!("  {line}"));
-        println!("\nagain: {again}");
+        say!("  at {}, event {} ({})", violation.time, violation.event, violation.source);
+        say!("\nthe last events that touched it:");
+        touching(journal, violation).iter().for_each(|line| say!("  {line}"));
+        say!("\nagain: {again}");
     }
 }
 
 /// Where a run was stopped, and how it stood there.
 fn halted(halted: &Halted) {
-    println!("\nstopped at {}, after {} events", halted.time, halted.events);
+    say!("\nstopped at {}, after {} events", halted.time, halted.events);
     if let Some(at) = &halted.at {
-        println!("  {}", shorten(at));
+        say!("  {}", shorten(at));
         match &halted.object {
-            Some(object) => println!("\nthe object then:\n{object:#}"),
-            None => println!("\nthe object is not there"),
+            Some(object) => say!("\nthe object then:\n{object:#}"),
+            None => say!("\nthe object is not there"),
         }
-        println!("\nthe last events that touched it:");
+        say!("\nthe last events that touched it:");
     } else {
-        println!("\nthe last events:");
+        say!("\nthe last events:");
     }
-    halted.last_events.iter().for_each(|line| println!("  {}", shorten(line)));
+    halted.last_events.iter().for_each(|line| say!("  {}", shorten(line)));
 }
 
 fn text(outcome: &RunOutcome, wall: Duration, heading: &str) {
@@ -106,34 +106,39 @@ fn text(outcome: &RunOutcome, wall: Duration, heading: &str) {
         (None, Some(_)) => "stopped",
         (None, None) => "clean",
     };
-    println!("{heading}: {verdict}");
-    println!(
+    say!("{heading}: {verdict}");
+    say!(
         "  time        {:.1} s simulated in {:.2} s ({:.0} times as fast)",
         outcome.virtual_seconds,
         wall.as_secs_f64(),
         outcome.virtual_seconds / wall.as_secs_f64()
     );
-    println!(
+    say!(
         "  events      {} ({rate:.0}/s): {} commits, {} requests, {} watch events",
-        statistics.events, statistics.commits, statistics.requests, statistics.deliveries
+        statistics.events,
+        statistics.commits,
+        statistics.requests,
+        statistics.deliveries
     );
     let list = |counts: Vec<String>| if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
-    println!("  deeds       {}", list(statistics.deeds.iter().map(|(name, count)| format!("{name} {count}")).collect()));
-    println!("  checks      {}", list(outcome.checks.iter().map(|(name, count)| format!("{name} {count}")).collect()));
-    println!("  pods        {}", list(statistics.pods.iter().map(|(phase, count)| format!("{phase} {count}")).collect()));
+    say!("  deeds       {}", list(statistics.deeds.iter().map(|(name, count)| format!("{name} {count}")).collect()));
+    for refused in &statistics.refused {
+        say!("  refused     {refused}");
+    }
+    if statistics.refusals > statistics.refused.len() as u64 {
+        say!("  refused     {} more", statistics.refusals - statistics.refused.len() as u64);
+    }
+    say!("  checks      {}", list(outcome.checks.iter().map(|(name, count)| format!("{name} {count}")).collect()));
+    say!("  pods        {}", list(statistics.pods.iter().map(|(phase, count)| format!("{phase} {count}")).collect()));
     let latency = |name: &str, of: &crate::simulation::Latencies| format!("{name} {:.3} s, p99 {:.3} s (of {})", of.p50, of.p99, of.count);
-    println!(
-        "  latencies   {}; {}",
-        latency("bound after p50", &statistics.scheduling),
-        latency("running after p50", &statistics.starting)
-    );
-    println!(
+    say!("  latencies   {}; {}", latency("bound after p50", &statistics.scheduling), latency("running after p50", &statistics.starting));
+    say!(
         "  restarts    containers {}, actors {}, process {}",
         statistics.container_restarts,
         statistics.panics,
         statistics.process_starts.saturating_sub(1)
     );
-    println!("  digest      {}", outcome.digest);
+    say!("  digest      {}", outcome.digest);
 }
 
 /// Where the pods of another cluster are, a line for each that is not where it was.

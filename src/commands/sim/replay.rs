@@ -131,7 +131,7 @@ impl Replay {
 
     fn tell_actor(&self, journal: &Journal) -> Result<(), Failure> {
         if let Some(actor) = &self.verbose {
-            verbose::lines(&journal.entries(), actor)?.iter().for_each(|line| println!("{line}"));
+            verbose::lines(&journal.entries(), actor)?.iter().for_each(|line| say!("{line}"));
         }
         Ok(())
     }

@@ -59,6 +59,9 @@ impl Run {
     /// Whether nothing was broken.
     pub fn run(self) -> Result<bool, Failure> {
         let mut scenario = scenarios::find(&self.scenario)?;
+        if !self.failures.is_dir() {
+            return Err(format!("--failures {}: there is no such directory", self.failures.display()).into());
+        }
         scenario.nodes.count = self.nodes.unwrap_or(scenario.nodes.count);
         scenario.pods = self.pods.unwrap_or(scenario.pods);
         scenario.check()?;
@@ -116,7 +119,7 @@ impl Run {
         }
         if self.output == Output::Text {
             let (done, wall) = (done.into_inner(), begun.elapsed().as_secs_f64());
-            println!("{}: {done} seeds in {wall:.1} s, {} of them broken", scenario.name, broken.len());
+            say!("{}: {done} seeds in {wall:.1} s, {} of them broken", scenario.name, broken.len());
         }
         Ok(broken.is_empty())
     }

@@ -97,8 +97,8 @@ impl Serve {
 }
 
 fn introduce(script: &Script, kubeconfig: &Path) {
-    println!("{} nodes from seed {}; the clock stands until it is told to move:", script.machines().len(), script.seed);
-    println!("  kubectl create --raw '/debug/sim/advance?by=30s' -f /dev/null");
-    println!("  kubectl create --raw /debug/sim/inject -f deed.yaml        # as in a scenario: {{lose-node: {{node: 0, for: 10m}}}}");
-    println!("export KUBECONFIG={}", kubeconfig.display());
+    say!("{} nodes from seed {}; the clock stands until it is told to move:", script.machines().len(), script.seed);
+    say!("  kubectl create --raw '/debug/sim/advance?by=30s' -f /dev/null");
+    say!("  kubectl create --raw /debug/sim/inject -f deed.yaml        # as in a scenario: {{lose-node: {{node: 0, for: 10m}}}}");
+    say!("export KUBECONFIG={}", kubeconfig.display());
 }

@@ -109,6 +109,9 @@ impl Up {
                 format!("--service-cidr {} and --pod-cidr {} overlap: choose ranges apart", self.service_cidr, self.pod_cidr).into()
             );
         }
+        if !self.service_cidr.address().is_ipv4() {
+            return Err(format!("--service-cidr {}: services have IPv4 addresses here", self.service_cidr).into());
+        }
         if self.service_cidr.size() < SERVICE_ADDRESSES {
             let range = self.service_cidr;
             return Err(format!("--service-cidr {range} is too small: it needs at least {SERVICE_ADDRESSES} addresses, a /28").into());
