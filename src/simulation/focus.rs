@@ -21,9 +21,7 @@ impl FromStr for Focus {
     fn from_str(text: &str) -> Result<Self, String> {
         let kinds = || Registry::built_in().all();
         let (word, path) = text.split_once('/').unwrap_or((text, ""));
-        let named = |kind: &&Arc<Kind>| {
-            kind.plural == word || kind.kind.eq_ignore_ascii_case(word) || kind.short_names.iter().any(|short| *short == word)
-        };
+        let named = |kind: &&Arc<Kind>| kind.plural == word || kind.kind.eq_ignore_ascii_case(word) || kind.short_names.contains(&word);
         let stored = || kinds().find_map(|kind| Some((kind, text.strip_prefix(&*kind.collection)?.strip_prefix('/')?)));
         let (kind, path) =
             kinds().find(named).map(|kind| (kind, path)).or_else(stored).ok_or_else(|| {
