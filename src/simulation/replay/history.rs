@@ -36,7 +36,7 @@ const VOLATILE: [&str; 10] = [
     "resourceVersion",
     "renewTime",
 ];
-/// A number that stands for so long has come to rest.
+/// A number that stands for so long has come to rest. By so much a replay may be ahead, at most.
 const REST: SignedDuration = SignedDuration::from_secs(5);
 /// Before a part of a name that chance decides on.
 const GENERATED: &str = "kube-api-access-";
@@ -101,7 +101,7 @@ impl History {
     }
 
     /// The differences to a replay of it, one an object, in order of the recording's time. `ended` is when the recording did: what the replay
-    /// makes of it later is not compared.
+    /// comes to just before that and later is not compared, since it may be ahead.
     pub fn differences(&self, replayed: &Self, ended: Timestamp) -> Vec<Difference> {
         let nothing = Course::default();
         let keys = self.objects.keys().chain(replayed.objects.keys().filter(|key| !self.objects.contains_key(key)));
@@ -139,7 +139,9 @@ impl Course {
                     return Some((Some(*at), recorded, again));
                 }
                 (Some((at, _)), None) => return Some((Some(*at), self.step(number), "it does not come to that".to_owned())),
-                (None, Some((at, _))) if *at <= ended => return Some((None, "it does not come to that".to_owned(), replayed.step(number))),
+                (None, Some((at, _))) if ended.duration_since(*at) >= REST => {
+                    return Some((None, "it does not come to that".to_owned(), replayed.step(number)));
+                }
                 (None, _) => break,
             }
         }
@@ -313,8 +315,8 @@ mod tests {
     fn what_comes_after_the_end_is_not_compared_and_what_is_missing_is() {
         let recorded = history(&[(1, pod("True", 0, "a"))]);
         let longer = history(&[(1, pod("True", 0, "a")), (8, pod("False", 0, "a"))]);
-        assert_eq!(recorded.differences(&longer, at(7)), []);
-        assert_eq!(recorded.differences(&longer, at(8)).len(), 1);
+        assert_eq!(recorded.differences(&longer, at(12)), []);
+        assert_eq!(recorded.differences(&longer, at(13)).len(), 1);
         assert_eq!(longer.differences(&recorded, at(9)).len(), 1);
         assert_eq!(recorded.differences(&History::default(), at(9)).len(), 1);
     }

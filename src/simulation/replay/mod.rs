@@ -76,14 +76,14 @@ pub fn replay(name: &str, plot: &Arc<Plot>, watching: &Watching) -> Result<(Repl
     setup.journal.call(Box::new(chronicler.clone()));
     setup.journal.call(Box::new(lookout.clone()));
     let story = |cluster: Arc<Cluster>| {
-        let (lookout, plot) = (lookout.clone(), plot.clone());
+        let (lookout, plot, watchdog) = (lookout.clone(), plot.clone(), watchdog.clone());
         async move {
             let start = clock::instant();
             let halted = tokio::select! {
                 biased;
                 () = lookout.found() => Some(lookout.report(&cluster.journal, clock::now())),
                 () = passes(until) => Some(lookout.report(&cluster.journal, clock::now())),
-                () = play(&cluster, &plot) => None,
+                () = play(&cluster, &plot, &watchdog) => None,
             };
             (start.elapsed(), halted)
         }
@@ -109,11 +109,12 @@ pub fn replay(name: &str, plot: &Arc<Plot>, watching: &Watching) -> Result<(Repl
 }
 
 /// Does what came from outside, each at its time.
-async fn play(cluster: &Arc<Cluster>, plot: &Plot) {
+async fn play(cluster: &Arc<Cluster>, plot: &Plot, watchdog: &Watchdog) {
     let start = clock::instant();
     for (number, (at, step)) in plot.steps.iter().enumerate() {
         tokio::time::sleep_until(start + *at).await;
         cluster.journal.write(Event::Deed { number, what: step.to_string() });
+        watchdog.did(step.name().to_owned());
         take(cluster, number, step).await;
     }
     let whole = Duration::try_from(plot.ended.duration_since(plot.begun)).unwrap_or_default();
@@ -200,6 +201,22 @@ async fn bring_up_to_date(mutation: &mut Mutation, api: &Api) {
     let revision = body.pointer_mut("/metadata/resourceVersion").filter(|revision| revision.is_string());
     if let (Some(revision), Ok(newest)) = (revision, newest) {
         *revision = newest.into();
+    }
+}
+
+impl Step {
+    /// As it is counted.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ask { .. } => "request",
+            Self::Kill(_) => "kill-actor",
+            Self::EndSandbox { .. } => "end-sandbox",
+            Self::Outage { .. } => "engine-outage",
+            Self::Keep { .. } => "look",
+            Self::Stop => "stop",
+            Self::Crash => "crash",
+            Self::Start { .. } => "start",
+        }
     }
 }
 
