@@ -22,11 +22,13 @@ impl FromStr for Focus {
         let kinds = || Registry::built_in().all();
         let (word, path) = text.split_once('/').unwrap_or((text, ""));
         let named = |kind: &&Arc<Kind>| kind.plural == word || kind.kind.eq_ignore_ascii_case(word) || kind.short_names.contains(&word);
-        let stored = || kinds().find_map(|kind| Some((kind, text.strip_prefix(&*kind.collection)?.strip_prefix('/')?)));
-        let (kind, path) =
-            kinds().find(named).map(|kind| (kind, path)).or_else(stored).ok_or_else(|| {
-                format!("{text:?} names no object: there is no kind {word:?}; write it as pod/default/web-1 or node/node-1")
-            })?;
+        let by_collection = |kind: &'static Arc<Kind>| Some((kind, text.strip_prefix(&*kind.collection)?.strip_prefix('/')?));
+        let stored = kinds().filter_map(by_collection).max_by_key(|(kind, _)| kind.collection.len());
+        // `services/specs/default/web` is no service `specs/default/web`.
+        let nested = stored.filter(|(kind, _)| kind.collection.contains('/'));
+        let found = nested.or_else(|| kinds().find(named).map(|kind| (kind, path))).or(stored);
+        let (kind, path) = found
+            .ok_or_else(|| format!("{text:?} names no object: there is no kind {word:?}; write it as pod/default/web-1 or node/node-1"))?;
         let parts: Vec<&str> = path.split('/').collect();
         let wanted = if kind.is_namespaced() { "NAMESPACE/NAME" } else { "NAME" };
         if parts.len() != wanted.split('/').count() || parts.contains(&"") {

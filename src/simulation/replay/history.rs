@@ -38,6 +38,8 @@ const VOLATILE: [&str; 10] = [
 ];
 /// A number that stands for so long has come to rest. By so much a replay may be ahead, at most.
 const REST: SignedDuration = SignedDuration::from_secs(5);
+/// The state of what is there no more.
+const GONE: &str = "gone";
 /// Before a part of a name that chance decides on.
 const GENERATED: &str = "kube-api-access-";
 /// What of a pod's conditions is compared.
@@ -84,7 +86,7 @@ impl History {
         let before = self.gone.get(key).copied().unwrap_or(0);
         let course = self.objects.entry((key.clone(), before)).or_default();
         let Some(json) = json else {
-            course.enter(at, json!("gone"));
+            course.enter(at, json!(GONE));
             *self.gone.entry(key.clone()).or_default() += 1;
             return;
         };
@@ -100,14 +102,21 @@ impl History {
         (self.objects.len(), self.objects.values().map(|course| course.states.len()).sum())
     }
 
+    /// The same from a time on: of what came before, only how it stood then.
+    pub fn since(&self, begun: Timestamp) -> Self {
+        let objects = self.objects.iter().filter_map(|(key, course)| Some((key.clone(), course.since(begun)?)));
+        Self { objects: objects.collect(), gone: self.gone.clone() }
+    }
+
     /// The differences to a replay of it, one an object, in order of the recording's time. `ended` is when the recording did: what the replay
-    /// comes to just before that and later is not compared, since it may be ahead.
-    pub fn differences(&self, replayed: &Self, ended: Timestamp) -> Vec<Difference> {
+    /// comes to just before that and later is not compared, since it may be ahead. So it may be when it begins.
+    pub fn differences(&self, replayed: &Self, begun: Timestamp, ended: Timestamp) -> Vec<Difference> {
         let nothing = Course::default();
         let keys = self.objects.keys().chain(replayed.objects.keys().filter(|key| !self.objects.contains_key(key)));
         let differences = keys.filter_map(|key| {
             let of = |history: &Self| history.objects.get(key).unwrap_or(&nothing).clone();
-            let (time, recorded, replayed) = of(self).difference(&of(replayed), ended)?;
+            let again = of(replayed);
+            let (time, recorded, replayed) = of(self).from(begun, &again).difference(&again, ended)?;
             Some(Difference { object: key.0.to_string(), time, recorded, replayed })
         });
         let mut differences: Vec<Difference> = differences.collect();
@@ -117,6 +126,27 @@ impl History {
 }
 
 impl Course {
+    /// `None` if it had ended by then.
+    fn since(&self, begun: Timestamp) -> Option<Self> {
+        let first = self.states.partition_point(|(at, _)| *at < begun).saturating_sub(1);
+        let states = self.states[first..].to_vec();
+        let is_over = states.iter().all(|(at, state)| *at < begun && state == GONE);
+        let since = |numbers: &Numbers| {
+            let first = numbers.0.partition_point(|(at, _)| *at < begun).saturating_sub(1);
+            Numbers(numbers.0[first..].iter().map(|(at, number)| ((*at).max(begun), *number)).collect())
+        };
+        let counts = self.counts.iter().map(|(name, numbers)| (*name, since(numbers))).collect();
+        (!is_over).then_some(Self { states, counts })
+    }
+
+    /// The same without what was under way at the beginning, if a replay has come to what followed by then.
+    fn from(&self, begun: Timestamp, replayed: &Self) -> Self {
+        let Some((_, first)) = replayed.states.first().filter(|(at, _)| *at < begun) else { return self.clone() };
+        let is_it = |(at, state): &(Timestamp, Value)| at.duration_since(begun) <= REST && state == first;
+        let skipped = self.states.iter().position(is_it).unwrap_or(0);
+        Self { states: self.states[skipped..].to_vec(), counts: self.counts.clone() }
+    }
+
     fn enter(&mut self, at: Timestamp, state: Value) {
         if self.states.last().is_none_or(|(_, last)| *last != state) {
             self.states.push((at, state));
@@ -304,9 +334,9 @@ mod tests {
     fn addresses_times_and_uids_make_no_difference_and_restarts_do() {
         let recorded = history(&[(1, pod("True", 0, "a")), (2, pod("False", 0, "a")), (3, pod("True", 1, "a"))]);
         let same = history(&[(4, pod("True", 0, "b")), (5, pod("True", 0, "c")), (6, pod("False", 0, "b")), (7, pod("True", 1, "b"))]);
-        assert_eq!(recorded.differences(&same, at(10)), []);
+        assert_eq!(recorded.differences(&same, at(0), at(10)), []);
         let other = history(&[(1, pod("True", 0, "b")), (2, pod("False", 0, "b")), (3, pod("True", 2, "b"))]);
-        let difference = recorded.differences(&other, at(10)).remove(0);
+        let difference = recorded.differences(&other, at(0), at(10)).remove(0);
         assert_eq!((difference.object.as_str(), difference.time), ("pods/default/p", Some(at(3))));
         assert!(difference.recorded.contains("restarts: 1") && difference.replayed.contains("restarts: 2"), "{difference:?}");
     }
@@ -315,10 +345,21 @@ mod tests {
     fn what_comes_after_the_end_is_not_compared_and_what_is_missing_is() {
         let recorded = history(&[(1, pod("True", 0, "a"))]);
         let longer = history(&[(1, pod("True", 0, "a")), (8, pod("False", 0, "a"))]);
-        assert_eq!(recorded.differences(&longer, at(12)), []);
-        assert_eq!(recorded.differences(&longer, at(13)).len(), 1);
-        assert_eq!(longer.differences(&recorded, at(9)).len(), 1);
-        assert_eq!(recorded.differences(&History::default(), at(9)).len(), 1);
+        assert_eq!(recorded.differences(&longer, at(0), at(12)), []);
+        assert_eq!(recorded.differences(&longer, at(0), at(13)).len(), 1);
+        assert_eq!(longer.differences(&recorded, at(0), at(9)).len(), 1);
+        assert_eq!(recorded.differences(&History::default(), at(0), at(9)).len(), 1);
+    }
+
+    #[test]
+    fn a_replay_that_begins_in_the_middle_is_compared_from_there() {
+        let recorded = history(&[(10, pod("True", 0, "a")), (11, pod("False", 0, "a")), (12, pod("True", 1, "a"))]);
+        let warmed_up =
+            history(&[(0, pod("False", 0, "a")), (5, pod("True", 0, "a")), (11, pod("False", 0, "a")), (12, pod("True", 1, "a"))]);
+        assert_eq!(recorded.differences(&warmed_up.since(at(10)), at(10), at(30)), []);
+        let ahead = history(&[(0, pod("False", 0, "a")), (5, pod("True", 1, "a"))]);
+        assert_eq!(recorded.differences(&ahead.since(at(10)), at(10), at(30)), []);
+        assert_eq!(recorded.differences(&ahead.since(at(3)), at(3), at(30)).len(), 1);
     }
 
     #[test]

@@ -62,11 +62,11 @@ impl Witness for Chronicler {
 /// # Errors
 /// It cannot be halted where it should be.
 pub fn replay(name: &str, plot: &Arc<Plot>, watching: &Watching) -> Result<(Replayed, Journal), String> {
-    let until = watching.halt.until.map(|until| until.since(plot.begun)).transpose()?;
+    let until = watching.halt.until.map(|until| until.since(plot.begun)).transpose()?.map(|span| span + plot.warm_up());
     let (watchdog, lookout) = (Watchdog::new(invariants::all(), watching.clock.clone()), Lookout::new(watching.halt.on.clone()));
     let chronicler = Chronicler::default();
     let setup = Setup {
-        epoch: plot.begun,
+        epoch: plot.begun - plot.warm_up(),
         journal: Journal::new(watching.keeps_journal),
         replay: Some(plot.clone()),
         ..Setup::new(0, u32::try_from(plot.nodes.len()).unwrap_or(u32::MAX))
@@ -102,7 +102,7 @@ pub fn replay(name: &str, plot: &Arc<Plot>, watching: &Watching) -> Result<(Repl
     };
     let (objects, states) = plot.history.size();
     let differences = match outcome.halted {
-        None => plot.history.differences(&chronicler.0.lock(), plot.ended),
+        None => plot.history.differences(&chronicler.0.lock().since(plot.begun), plot.begun, plot.ended),
         Some(_) => Vec::new(),
     };
     Ok((Replayed { outcome, objects, states, differences }, journal))
@@ -110,6 +110,8 @@ pub fn replay(name: &str, plot: &Arc<Plot>, watching: &Watching) -> Result<(Repl
 
 /// Does what came from outside, each at its time.
 async fn play(cluster: &Arc<Cluster>, plot: &Plot, watchdog: &Watchdog) {
+    tokio::time::sleep(plot.warm_up()).await;
+    plot.live(1);
     let start = clock::instant();
     for (number, (at, step)) in plot.steps.iter().enumerate() {
         tokio::time::sleep_until(start + *at).await;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 
+use super::plot::WARMING_UP;
+
 use crate::runtime::containers::ContainerId;
 use crate::runtime::containers::simulated::{Act, Fate, Script, Simulated};
 use crate::runtime::recording::{ActRecord, ContainerRecord, Findings, ImageRecord, NodeRecord, SandboxRecord, StateRecord, Verb};
@@ -149,7 +151,11 @@ impl Findings for FoundAgain {
     fn known(&self, container: &ContainerId, what: &str) -> Option<bool> {
         let who = self.runtime.whose(container)?;
         let now = &mut *self.past.now.lock();
-        let key = (who.clone(), now.started.get(&who).copied().unwrap_or(0), now.life, what.to_owned());
+        let number = now.started.get(&who).copied().unwrap_or(0);
+        if now.life == WARMING_UP {
+            return self.past.findings.get(&(who, number, 1, what.to_owned()))?.first().map(|(_, good)| *good);
+        }
+        let key = (who, number, now.life, what.to_owned());
         let changes = self.past.findings.get(&key)?;
         let nth = now.found.entry(key).or_default();
         let first = changes.first()?.0;

@@ -31,11 +31,16 @@ pub struct Plot {
     pub(super) steps: Vec<(Duration, Step)>,
     /// How the objects fared.
     pub(super) history: History,
+    /// It begins in the middle of a process's life: what came before was dropped.
+    pub is_partial: bool,
     /// How many records were lost while it was made.
     pub lost: u64,
-    /// It holds secret data.
-    pub has_secrets: bool,
 }
+
+/// A process that is started over pods that run needs so long to find out that they are ready.
+const WARM_UP: Duration = Duration::from_secs(30);
+/// The life of a process before the recording begins.
+pub(super) const WARMING_UP: usize = 0;
 
 /// What comes from outside.
 #[derive(Clone, Debug)]
@@ -92,8 +97,8 @@ impl Plot {
         }
         let (history, given) = (History::default(), Given::default());
         let (lives, nodes, objects, steps) = Default::default();
-        let has_secrets = recording.head.secrets;
-        let plot = Self { begun, ended: begun, name_server: None, lives, nodes, objects, given, steps, history, lost: 0, has_secrets };
+        let is_partial = recording.is_partial;
+        let plot = Self { begun, ended: begun, name_server: None, lives, nodes, objects, given, steps, history, is_partial, lost: 0 };
         let nodes = nodes_of(recording);
         let mut reading =
             Reading { plot, nodes, present: BTreeSet::new(), asked: BTreeMap::new(), refused: BTreeSet::new(), is_up: false, last: begun };
@@ -108,8 +113,18 @@ impl Plot {
 impl Plot {
     /// The process begins its life of that number, from 0; how it was started.
     pub fn begin(&self, life: usize) -> Option<Start> {
-        self.nodes.iter().for_each(|past| past.live(life + 1));
+        let warms_up = self.is_partial && life == 0;
+        self.live(if warms_up { WARMING_UP } else { life + 1 });
         self.lives.get(life).cloned()
+    }
+
+    pub(super) fn live(&self, life: usize) {
+        self.nodes.iter().for_each(|past| past.live(life));
+    }
+
+    /// How long before its beginning the process is started, so that it has come to rest by then.
+    pub fn warm_up(&self) -> Duration {
+        if self.is_partial { WARM_UP } else { Duration::ZERO }
     }
 }
 
@@ -263,6 +278,7 @@ impl Reading {
             plot.steps.pop();
         }
         plot.steps.sort_by_key(|(at, _)| *at);
+        plot.objects.sort_by_key(|object| object.revision);
         plot
     }
 }
