@@ -40,8 +40,6 @@ pub enum Flaw {
     /// Who was not told that a pod is bound binds it again, and the API lets that pass.
     BindsTwice,
 
-    /// An informer that lists anew keeps what is gone.
-    KeepsTheGone,
     /// An informer resumes its watch one revision too late.
     ResumesTooLate,
     /// Controllers begin before their informers have listed.
@@ -57,8 +55,6 @@ pub enum Flaw {
     LeavesDependents,
     /// A node that is well again keeps its taints.
     KeepsTaints,
-    /// A pod that is gone does not change the endpoints of its services.
-    EndpointsKeepTheGone,
 
     /// A pod whose binding failed counts as placed for ever.
     ForgetsFailedBindings,

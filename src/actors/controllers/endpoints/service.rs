@@ -11,7 +11,6 @@ use serde::Deserialize;
 use crate::actors::controllers::pod::PodView;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey, View};
 use crate::api::object::Object;
-use crate::runtime::flaw::{Flaw, planted};
 
 /// Marks what belongs to a service without a cluster IP.
 pub const HEADLESS: &str = "service.kubernetes.io/headless";
@@ -120,9 +119,6 @@ pub fn concerned(services: &InformerHandle, delta: &Delta) -> Vec<ObjectKey> {
     if let (Some(old), Some(new)) = (&delta.old, &delta.new)
         && Aspect::of(&PodView::from(old)) == Aspect::of(&PodView::from(new))
     {
-        return Vec::new();
-    }
-    if delta.new.is_none() && planted(Flaw::EndpointsKeepTheGone) {
         return Vec::new();
     }
     let pods = || [&delta.old, &delta.new].into_iter().flatten();
