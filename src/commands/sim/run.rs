@@ -26,8 +26,8 @@ pub struct Run {
     #[arg(long, value_parser = seeds)]
     seeds: Option<RangeInclusive<u64>>,
     /// How many seeds are run at once
-    #[arg(long, default_value_t = 1)]
-    jobs: usize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
     /// Stop at the first seed that breaks an invariant
     #[arg(long)]
     until_failure: bool,
@@ -109,7 +109,7 @@ impl Run {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+            let threads: Vec<_> = (0..self.jobs).map(|_| scope.spawn(work)).collect();
             threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a run panicked".into())))
         })?;
         let mut broken = broken.into_inner();

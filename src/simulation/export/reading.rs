@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use super::stand_in::{follow, is_played, stand_in};
 use super::{kind_of, name_of, text};
@@ -99,6 +100,8 @@ impl Reading {
         let [kind, namespace, name] = ["/kind", "/metadata/namespace", "/metadata/name"].map(|pointer| text(&object, pointer).to_owned());
         if self.known.insert((kind, namespace, name)) {
             self.objects.push(object);
+        } else {
+            self.remarks.push(format!("{} is in the export more than once: the first is taken", name_of(&object)));
         }
     }
 
@@ -187,6 +190,9 @@ fn is_made_here(object: &Value) -> bool {
 /// Takes out of an object what does not hold in another cluster.
 fn prepare(object: &mut Value, with_secrets: bool) {
     let status = object.as_object_mut().and_then(|fields| fields.remove("status"));
+    if text(object, "/metadata/uid").is_empty() {
+        object["metadata"]["uid"] = uid_of(&name_of(object)).into();
+    }
     match text(object, "/kind") {
         "Pod" => {
             follow(object);
@@ -203,6 +209,13 @@ fn prepare(object: &mut Value, with_secrets: bool) {
             }
         }
     }
+}
+
+/// By which an object is known again that was written by hand.
+fn uid_of(name: &str) -> String {
+    let digest = Sha256::digest(name);
+    let bytes = digest.first_chunk().expect("a digest of SHA-256 has 32 bytes");
+    uuid::Builder::from_custom_bytes(*bytes).into_uuid().to_string()
 }
 
 fn remove(object: &mut Value, parent: &str, fields: &[&str]) {

@@ -94,6 +94,17 @@ fn find<'a>(export: &'a Export, kind: &str, name: &str) -> &'a Value {
 }
 
 #[test]
+fn what_was_written_by_hand_is_known_again_and_said_once() {
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let (export, remarks) = Export::of(vec![node.clone(), pod.clone(), pod.clone()], false).unwrap();
+    let uid = find(&export, "Pod", "p")["metadata"]["uid"].clone();
+    assert_eq!(uid.as_str().unwrap().len(), 36);
+    assert_eq!(find(&Export::of(vec![node, pod], false).unwrap().0, "Pod", "p")["metadata"]["uid"], uid);
+    assert!(remarks.iter().any(|remark| remark == "Pod default/p is in the export more than once: the first is taken"), "{remarks:?}");
+}
+
+#[test]
 fn nodes_become_machines_of_their_sizes() {
     let (export, _) = Export::of(objects(), false).unwrap();
     let machines = export.machines();
