@@ -38,7 +38,10 @@ pub struct Meta {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Owner {
+    pub api_version: String,
+    pub kind: String,
     pub uid: String,
 }
 
