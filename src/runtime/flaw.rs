@@ -57,8 +57,8 @@ pub enum Flaw {
     LeavesDependents,
     /// A node that is well again keeps its taints.
     KeepsTaints,
-    /// A pod that is gone does not change the endpoints of its services.
-    EndpointsKeepTheGone,
+    /// A pod that becomes ready, or is so no more, does not change the endpoints of its services.
+    EndpointsIgnoreReadiness,
 
     /// A pod whose binding failed counts as placed for ever.
     ForgetsFailedBindings,

@@ -122,9 +122,6 @@ pub fn concerned(services: &InformerHandle, delta: &Delta) -> Vec<ObjectKey> {
     {
         return Vec::new();
     }
-    if delta.new.is_none() && planted(Flaw::EndpointsKeepTheGone) {
-        return Vec::new();
-    }
     let pods = || [&delta.old, &delta.new].into_iter().flatten();
     let view = services.view();
     let concerned = view.namespace(&delta.key.namespace).filter(|service| {
@@ -155,7 +152,7 @@ impl Aspect {
             addresses: pod.addresses().collect(),
             node: pod.spec.node_name.clone(),
             hostname: (pod.spec.hostname.clone(), pod.spec.subdomain.clone()),
-            ready: pod.is_ready(),
+            ready: pod.is_ready() && !planted(Flaw::EndpointsIgnoreReadiness),
             deleting: pod.is_deleting(),
             finished: pod.is_finished(),
         }
