@@ -3,6 +3,9 @@
 mod cluster {
     mod commands;
     mod containers;
+    mod recordings;
+    mod served;
     mod simulation;
     mod site;
+    mod what_if;
 }

@@ -78,16 +78,16 @@ pub async fn drive(endpoint: &Endpoint, load: Load, code: u16, make: impl Fn(usi
     Ok(Measured { requests: latencies.len(), elapsed, latencies })
 }
 
-/// Opens watches, runs `writes`, and waits until each watch has brought `events`; how long that took from the first write on.
+/// Opens watches at an address, runs `writes`, and waits until each watch has brought `events`; how long that took from the first write on.
 pub async fn deliver(
     endpoint: &Endpoint,
-    path: &str,
+    address: &str,
     watchers: usize,
     events: usize,
     writes: impl Future<Output = Outcome<Measured>>,
 ) -> Outcome<Duration> {
     let mut connections = connect(endpoint, watchers).await?;
-    let watch = request("GET", &format!("{path}?watch=true"), b"");
+    let watch = request("GET", address, b"");
     for connection in &mut connections {
         let code = connection.open(&watch).await?;
         if code != 200 {

@@ -25,6 +25,8 @@ const CLIENTS: [(usize, Option<f64>); 3] = [(1, Some(530.0)), (16, Some(1670.0))
 const MANY: usize = 16;
 /// Objects in the long list.
 const LISTED: usize = 20_000;
+/// What a thousand nodes may take to be ready.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// How much is done.
 struct Extent {
@@ -34,11 +36,13 @@ struct Extent {
     lists: usize,
     /// Events of a watch with many watchers, over all of them.
     deliveries: usize,
+    /// Pods that are bound.
+    bound: usize,
 }
 
 impl Extent {
-    const FULL: Self = Self { phase: Duration::from_secs(6), starts: 9, lists: 11, deliveries: 3_000_000 };
-    const QUICK: Self = Self { phase: Duration::from_secs(1), starts: 3, lists: 3, deliveries: 400_000 };
+    const FULL: Self = Self { phase: Duration::from_secs(6), starts: 9, lists: 11, deliveries: 3_000_000, bound: 10_000 };
+    const QUICK: Self = Self { phase: Duration::from_secs(1), starts: 3, lists: 3, deliveries: 400_000, bound: 1000 };
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -70,7 +74,24 @@ async fn measure(extent: &Extent) -> Result<Report, Box<dyn Error>> {
         watches(&server, watchers, extent.deliveries / watchers, &mut report).await?;
     }
     report.add(Figure::cost("at the end: resident memory", mebibytes(server.resident()), "MiB"));
+    drop(server);
+    bound(extent, &mut report).await?;
     Ok(report)
+}
+
+/// From the first create of many pods to the last binding, on simulated nodes that start the pods meanwhile.
+async fn bound(extent: &Extent, report: &mut Report) -> Result<(), Box<dyn Error>> {
+    let directory = tempfile::tempdir()?;
+    let server = Server::start(directory.path(), &["--runtime", "simulated", "--nodes", "1000"]).await?;
+    tokio::time::sleep(SETTLING).await;
+    let template = objects::pod("default", "default-scheduler");
+    let creates = async { drive(&server.endpoint, Load::of(MANY, extent.bound), 201, |number| template.post(&name(MANY, number))).await };
+    // A pod comes when it is made, and goes when it is bound.
+    let unbound = "/api/v1/namespaces/default/pods?watch=true&fieldSelector=spec.nodeName%3D";
+    let elapsed = deliver(&server.endpoint, unbound, 1, 2 * extent.bound, creates).await?;
+    let rate = extent.bound as f64 / elapsed.as_secs_f64();
+    report.add(Figure::rate("pods from create to bound, 1000 nodes", rate, "/s").upstream(241.0));
+    Ok(())
 }
 
 /// From the start of the process to the first good answer: of an empty directory, and of one that holds a cluster.
@@ -88,7 +109,7 @@ async fn starts(extent: &Extent, report: &mut Report) -> Result<(), Box<dyn Erro
 }
 
 async fn writes(server: &Server, extent: &Extent, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    for (what, template) in [("ConfigMap", objects::config_map("bench")), ("Pod of 3 KB", objects::pod("bench"))] {
+    for (what, template) in [("ConfigMap", objects::config_map("bench")), ("Pod of 3 KB", objects::pod("bench", "nobody"))] {
         for (clients, upstream) in CLIENTS {
             let before = server.cpu();
             let load = Load::lasting(clients, extent.phase);
@@ -137,10 +158,10 @@ async fn reads(server: &Server, extent: &Extent, report: &mut Report) -> Result<
 
 async fn watches(server: &Server, watchers: usize, events: usize, report: &mut Report) -> Result<(), Box<dyn Error>> {
     let namespace = format!("watched-{watchers}");
-    let path = format!("/api/v1/namespaces/{namespace}/secrets");
+    let address = format!("/api/v1/namespaces/{namespace}/secrets?watch=true");
     let template = objects::secret(&namespace);
     let writes = async { drive(&server.endpoint, Load::of(MANY, events), 201, |number| template.post(&name(MANY, number))).await };
-    let elapsed = deliver(&server.endpoint, &path, watchers, events, writes).await?;
+    let elapsed = deliver(&server.endpoint, &address, watchers, events, writes).await?;
     let rate = (watchers * events) as f64 / elapsed.as_secs_f64();
     let figure = Figure::rate(format!("watch deliveries to {watchers} watchers, Secret"), rate, "/s");
     report.add(if watchers == 1000 { figure.upstream(146_000.0) } else { figure });

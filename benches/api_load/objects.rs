@@ -53,14 +53,14 @@ pub fn secret(namespace: &str) -> Template {
     Template::new(format!("/api/v1/namespaces/{namespace}/secrets"), &body)
 }
 
-/// 3 KB as sent, for a scheduler that does not exist: what is measured is the API.
-pub fn pod(namespace: &str) -> Template {
+/// 3 KB as sent. For a scheduler that does not exist, what is measured is the API.
+pub fn pod(namespace: &str, scheduler: &str) -> Template {
     let mut pod = json!({
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": NAME, "labels": {"app": "bench", "tier": "web"}, "annotations": {"padding": ""}},
         "spec": {
-            "schedulerName": "nobody",
+            "schedulerName": scheduler,
             "containers": [container("server", 8080), container("proxy", 8081)],
             "volumes": [{"name": "config", "configMap": {"name": "settings"}}],
         },

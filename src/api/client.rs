@@ -3,8 +3,8 @@
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use k8s_openapi::Resource;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use super::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::store::Revision;
 
 /// What of a collection is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct ListOptions {
     pub label_selector: String,
     pub field_selector: String,
@@ -58,7 +59,8 @@ pub enum WatchEvent {
 pub type WatchStream = BoxStream<'static, Result<WatchEvent, Status>>;
 
 /// How a write is to be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct WriteOptions {
     pub dry_run: bool,
     pub field_manager: String,
@@ -68,7 +70,7 @@ pub struct WriteOptions {
 }
 
 /// What happens to unknown and duplicate fields.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FieldValidation {
     Ignore,
     #[default]
@@ -77,7 +79,8 @@ pub enum FieldValidation {
 }
 
 /// How a deletion is to be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct DeleteOptions {
     pub dry_run: bool,
     pub grace_period_seconds: Option<i64>,
@@ -89,7 +92,7 @@ pub struct DeleteOptions {
 }
 
 /// What happens to an object's dependents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Propagation {
     Orphan,
     Background,
@@ -119,7 +122,8 @@ impl Propagation {
 }
 
 /// A change to an object, by the content type it comes with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Patch {
     Json(Value),
     Merge(Value),

@@ -12,6 +12,7 @@ pub mod quantity;
 pub mod quota;
 pub mod remote;
 pub mod schema;
+pub mod secrecy;
 pub mod selector;
 pub mod status;
 pub mod streams;

@@ -101,10 +101,16 @@ impl<'a> Ask<'a> {
 impl Remote {
     /// Connects as a kubeconfig's current context says.
     pub fn from_kubeconfig(file: &Path) -> Result<Self, RemoteError> {
+        Self::from_context(file, None)
+    }
+
+    /// Connects as one of a kubeconfig's contexts says: the current one, unless another is named.
+    pub fn from_context(file: &Path, context: Option<&str>) -> Result<Self, RemoteError> {
         let wrong = |what: String| RemoteError::Config { file: file.into(), what };
         let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
         let config: Kubeconfig = serde_saphyr::from_str(&text).map_err(|error| wrong(format!("not a kubeconfig: {error}")))?;
-        config.connect(file.parent().unwrap_or(Path::new("."))).map_err(wrong)
+        let context = context.map_or_else(|| config.current_context.clone(), str::to_owned);
+        config.connect(&context, file.parent().unwrap_or(Path::new("."))).map_err(wrong)
     }
 
     /// The namespace that is meant when none is named.
@@ -160,7 +166,11 @@ impl Remote {
         let body = response.into_body().collect().await.map_err(|error| self.unreachable(&error))?.to_bytes();
         match serde_json::from_slice::<Status>(&body) {
             Ok(status) => Err(RemoteError::Refused(Box::new(status))),
-            Err(_) => Err(RemoteError::Garbled(format!("{code}: {}", String::from_utf8_lossy(&body)))),
+            // What a server says of paths that it knows nothing of.
+            Err(_) if code == 404 && body.starts_with(b"404 page not found") => {
+                Err(RemoteError::Refused(Box::new(Status::no_such_resource())))
+            }
+            Err(_) => Err(RemoteError::Garbled(format!("{code}: {}", String::from_utf8_lossy(&body).lines().next().unwrap_or_default()))),
         }
     }
 
@@ -230,17 +240,23 @@ struct User {
     client_certificate_data: Option<String>,
     client_key: Option<PathBuf>,
     client_key_data: Option<String>,
+    exec: Option<Value>,
 }
 
 impl Kubeconfig {
-    fn connect(self, folder: &Path) -> Result<Remote, String> {
-        let name = &self.current_context;
-        let context =
-            self.contexts.iter().find(|c| c.name == *name).map(|c| &c.context).ok_or(format!("current-context {name:?} is not defined"))?;
+    fn connect(self, name: &str, folder: &Path) -> Result<Remote, String> {
+        let context = self.contexts.iter().find(|c| c.name == name).map(|c| &c.context);
+        let context = context.ok_or(format!("the context {name:?} is not defined"))?;
         let cluster = self.clusters.iter().find(|c| c.name == context.cluster).map(|c| &c.cluster);
         let cluster = cluster.ok_or(format!("cluster {:?} is not defined", context.cluster))?;
         let user = self.users.iter().find(|u| u.name == context.user).map(|u| &u.user);
         let user = user.ok_or(format!("user {:?} is not defined", context.user))?;
+        if user.exec.is_some() {
+            return Err(format!(
+                "user {:?} logs in by a program (exec), which is not run here: use a token or a certificate",
+                context.user
+            ));
+        }
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls(folder, cluster, user)?).https_only().enable_http1().build();
         let authorization = match &user.token {
             Some(token) => {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerState, Pod};
 use parking_lot::RwLock;
 
 use super::status::Status;
@@ -117,6 +117,25 @@ pub fn container(pod: &Pod, asked: &str) -> Result<String, Status> {
         _ if main.iter().chain(&init).chain(&ephemeral).any(|name| *name == asked) => Ok(asked.to_owned()),
         _ => Err(Status::bad_request(format!("container {asked} is not valid for pod {}", name(pod)))),
     }
+}
+
+/// Whether a container of the pod runs, as far as its status says.
+///
+/// # Errors
+/// It does not.
+pub fn runs(pod: &Pod, container: &str) -> Result<(), Status> {
+    let Some(status) = &pod.status else { return Err(not_found(container)) };
+    let lists = [&status.container_statuses, &status.init_container_statuses, &status.ephemeral_container_statuses];
+    let mut statuses = lists.into_iter().flatten().flatten();
+    let is_running = |state: &ContainerState| state.running.is_some();
+    match statuses.find(|status| status.name == container) {
+        Some(status) if status.state.as_ref().is_some_and(is_running) => Ok(()),
+        _ => Err(not_found(container)),
+    }
+}
+
+fn not_found(container: &str) -> Status {
+    Status::internal(format!("unable to upgrade connection: container not found ({container:?})"))
 }
 
 fn name(pod: &Pod) -> &str {

@@ -7,12 +7,18 @@ use serde_saphyr::{Error, Options};
 /// Nodes that all aliases of a text together may stand for. A manifest needs few; an alias bomb wants billions.
 const REPLAYED_NODES: usize = 100_000;
 
-/// The documents of a text, in order; an empty one is `null`.
+/// The documents of a text, in order; an empty one is `null`. It may be as large as an export of a whole cluster.
 ///
 /// # Errors
-/// The text is no YAML, repeats a key, or is larger than the bounds allow; the error names line and column.
+/// The text is no YAML, repeats a key, or its aliases stand for more than the bounds allow; the error names line and column.
 pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    serde_saphyr::from_multiple_with_options(text, options())
+    let mut options = options();
+    if let Some(budget) = &mut options.budget {
+        let most = [&mut budget.max_events, &mut budget.max_nodes, &mut budget.max_documents, &mut budget.max_total_scalar_bytes];
+        // What is written costs its writer as much as its reader; only aliases are dear.
+        most.into_iter().for_each(|most| *most = usize::MAX);
+    }
+    serde_saphyr::from_multiple_with_options(text, options)
 }
 
 /// A text's only document.

@@ -31,7 +31,12 @@ pub struct Apply {
 impl Apply {
     pub async fn run(self) -> Result<(), Failure> {
         let connection = self.access.connect()?;
-        for (name, outcome) in apply(&connection, manifests::read(&self.filename)?, self.dry_run).await? {
+        let manifests = manifests::read(&self.filename)?;
+        if manifests.is_empty() {
+            let files: Vec<String> = self.filename.iter().map(|file| file.display().to_string()).collect();
+            return Err(format!("there is no object to apply in {}", files.join(", ")).into());
+        }
+        for (name, outcome) in apply(&connection, manifests, self.dry_run).await? {
             let note = if self.dry_run { " (server dry run)" } else { "" };
             print::write(&format!("{name} {outcome}{note}\n"))?;
         }
@@ -48,7 +53,8 @@ pub async fn apply(connection: &Connection, manifests: Vec<Value>, dry_run: bool
         let name = manifests::name(&manifest)?.to_owned();
         let label = format!("{}/{name}", resource.label());
         let namespace = manifests::namespace(&manifest).unwrap_or(&connection.namespace).to_owned();
-        let parameters = query(&[("fieldManager", "kabuki-apply"), ("dryRun", if dry_run { "All" } else { "" })]);
+        let parameters =
+            query(&[("fieldManager", "kabuki-apply"), ("fieldValidation", "Strict"), ("dryRun", if dry_run { "All" } else { "" })]);
         let place = |name: &str| resource.path(&namespace, name) + &parameters;
         let outcome =
             one(connection, &resource.schema(), manifest, &place(""), &place(&name)).await.map_err(|error| format!("{label}: {error}"))?;

@@ -8,6 +8,7 @@ mod delete;
 mod describe;
 mod down;
 mod get;
+mod kill_actor;
 mod logs;
 mod manifests;
 mod print;
@@ -52,6 +53,8 @@ enum Command {
     Logs(logs::Logs),
     /// Show the live supervision tree
     Tree(tree::Tree),
+    /// Let an actor die as by a panic; its supervisor starts it anew
+    KillActor(kill_actor::KillActor),
     Sim(sim::Sim),
     /// Print completions for a shell
     Completions(completions::Completions),
@@ -97,6 +100,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Delete(command) => client(command.run()),
         Command::Logs(command) => client(command.run()),
         Command::Tree(command) => client(command.run()),
+        Command::KillActor(command) => client(command.run()),
         Command::Completions(command) => command.run(),
     }
 }

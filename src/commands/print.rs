@@ -36,6 +36,18 @@ pub fn write(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes a line of a run. Whether its reader has gone (`| head`) does not change what came of the run, so that is no error.
+pub fn line(text: &str) {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error: standard output: {error}");
+            std::process::exit(2);
+        }
+        _ => {}
+    }
+}
+
 /// A table in columns as wide as their widest cell, three spaces apart.
 #[derive(Default)]
 pub struct Columns {

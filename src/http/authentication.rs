@@ -107,6 +107,10 @@ fn is_leaving(object: &Object) -> bool {
 pub struct PeerUser(User);
 
 impl PeerUser {
+    pub(super) fn user(&self) -> &User {
+        &self.0
+    }
+
     /// The common name is the user, the organizations are the groups. None for a certificate without a name.
     pub fn from_certificate(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT, HeaderName, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::FutureExt;
@@ -20,6 +21,7 @@ use crate::api::status::{Reason, Status};
 use crate::api::streams::NodeDirectory;
 use crate::api::verbs::{Api, User};
 use crate::runtime::entropy::Entropy;
+use crate::runtime::recording::Recorder;
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::supervision::Supervisor;
 
@@ -34,6 +36,8 @@ pub struct Front {
     pub nodes: NodeDirectory,
     /// The root of what `/debug/actors` shows.
     pub supervisor: Supervisor,
+    /// Where what comes from outside is kept.
+    pub recorder: Recorder,
     pub entropy: Mutex<Entropy>,
     /// Ends what would not end by itself: watches, logs, sessions.
     pub shutdown: Shutdown,
@@ -126,6 +130,7 @@ async fn route(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse
         ["version"] => Ok(health::version(&exchange)),
         ["livez" | "readyz" | "healthz", checks @ ..] => Ok(health::check(&exchange, parts[0], checks).await),
         ["debug", "actors"] => Ok(health::actors(&exchange)),
+        ["debug", "actors", "kill"] if *exchange.request.method() == Method::POST => health::kill(&exchange),
         _ => Ok(response::nowhere()),
     }
 }

@@ -5,9 +5,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;
 use serde_json::json;
 
+use super::authorization::forbidden;
 use super::front::Exchange;
 use super::negotiation::Representation;
 use super::response;
+use crate::api::status::{Reason, Status};
+use crate::api::verbs::MASTERS;
+use crate::runtime::recording::Record;
 
 /// What the checks look at, by name; all of them together are the verdict.
 const CHECKS: [&str; 3] = ["ping", "store", "shutdown"];
@@ -78,6 +82,27 @@ fn go_architecture() -> &'static str {
         "aarch64" => "arm64",
         other => other,
     }
+}
+
+/// `POST /debug/actors/kill?path=…`, for administrators: the actor there dies as by a panic of its own, or the supervisor there gives up.
+///
+/// # Errors
+/// `NotFound`: there is none; `Forbidden`; `BadRequest`: it would be the whole process.
+pub fn kill(exchange: &Exchange) -> Result<HttpResponse, Status> {
+    let path = exchange.query.text("path");
+    if !exchange.user.is_in(MASTERS) {
+        return Err(forbidden(&exchange.user, &exchange.info, "only administrators may kill actors"));
+    }
+    if path.trim_matches('/').is_empty() {
+        let why = "path names no actor: it is one that /debug/actors shows below the root, whose end is the process's";
+        return Err(Status::bad_request(why));
+    }
+    if !exchange.front.supervisor.kill(path) {
+        return Err(Status::new(404, Reason::NotFound, format!("there is no actor {path:?}; /debug/actors shows those there are")));
+    }
+    exchange.front.recorder.write(|| Record::Kill { actor: path.to_owned(), user: exchange.user.name.clone() });
+    tracing::warn!(actor = path, user = exchange.user.name, "killed by an administrator");
+    Ok(response::text(StatusCode::OK, format!("{path} killed\n")))
 }
 
 /// `/debug/actors`: the supervision tree, as JSON or, for people, as text.

@@ -1,12 +1,13 @@
 //! The REST front: identity, authentication, routing, negotiation, streaming; one generic handler a verb. Decides nothing about objects.
 //!
-//! A request goes [`front::answer`] -> [`authentication`] -> [`request::RequestInfo`] -> [`authorization`] -> [`verbs`], [`discovery`] or
+//! A request goes [`door::come_in`] -> [`front::answer`] -> [`authentication`] -> [`request::RequestInfo`] -> [`authorization`] -> [`verbs`], [`discovery`] or
 //! [`health`] -> [`response`].
 
 pub mod authentication;
 pub mod authorization;
 mod body;
 mod discovery;
+pub mod door;
 pub mod front;
 mod health;
 pub mod identity;
@@ -15,6 +16,7 @@ mod negotiation;
 mod openapi;
 mod options;
 mod protobuf;
+mod recording;
 pub mod request;
 mod response;
 mod reviews;
@@ -23,5 +25,6 @@ mod spdy;
 mod streams;
 mod verbs;
 
+pub use door::Door;
 pub use front::Front;
 pub use server::ServerError;

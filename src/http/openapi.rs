@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::header::{ACCEPT, ETAG, HeaderValue, IF_NONE_MATCH};
+
+use bytes::Bytes;
 
 use super::front::Exchange;
 use super::negotiation::{Offer, Representation};
@@ -14,9 +16,18 @@ use crate::api::status::Status;
 
 static DOCUMENTS: OnceLock<Documents> = OnceLock::new();
 
+/// Names of OpenAPI v2 in protobuf. It is sent under the first; the second, which is no media type, is what clients ask for.
+const PROTOBUF: [&str; 2] =
+    ["application/com.github.proto-openapi.spec.v2.v1.0+protobuf", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"];
+
 /// `parts` is what follows `/openapi`.
 pub fn answer(exchange: &Exchange, parts: &[&str]) -> Result<HttpResponse, Status> {
-    exchange.negotiate(Offer::Discovery)?;
+    let accept = exchange.header(ACCEPT);
+    let is_protobuf =
+        parts == ["v2"] && accept.split(',').any(|range| PROTOBUF.contains(&range.split(';').next().unwrap_or_default().trim()));
+    if !is_protobuf {
+        exchange.negotiate(Offer::Discovery)?;
+    }
     let documents = DOCUMENTS.get_or_init(|| documents(exchange.front.registry()));
     let found = match parts {
         ["v2"] => Some(&documents.all),
@@ -24,15 +35,19 @@ pub fn answer(exchange: &Exchange, parts: &[&str]) -> Result<HttpResponse, Statu
         ["v3", root @ ..] => documents.versions.get(&root.join("/")),
         _ => None,
     };
-    Ok(found.map_or_else(response::nowhere, |document| sent(exchange, document)))
+    Ok(found.map_or_else(response::nowhere, |document| sent(exchange, document, document.protobuf.as_ref().filter(|_| is_protobuf))))
 }
 
-fn sent(exchange: &Exchange, document: &Document) -> HttpResponse {
+fn sent(exchange: &Exchange, document: &Document, protobuf: Option<&Bytes>) -> HttpResponse {
     let tag = format!("\"{}\"", document.hash);
     if exchange.header(IF_NONE_MATCH) == tag {
         return HttpResponse::NotModified().insert_header((ETAG, tag)).finish();
     }
-    let mut response = response::json_bytes(StatusCode::OK, document.json.clone(), exchange.style(Representation::default()));
+    let style = exchange.style(Representation::default());
+    let mut response = match protobuf {
+        Some(protobuf) => response::finish(StatusCode::OK, PROTOBUF[0], protobuf.clone(), style),
+        None => response::json_bytes(StatusCode::OK, document.json.clone(), style),
+    };
     response.headers_mut().insert(ETAG, HeaderValue::try_from(tag).expect("a hash is a header's value"));
     response
 }

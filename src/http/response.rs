@@ -63,7 +63,8 @@ pub fn value(code: StatusCode, value: &impl Serialize, style: Style) -> HttpResp
     }
 }
 
-fn finish(code: StatusCode, content_type: &str, body: Bytes, style: Style) -> HttpResponse {
+/// A body that is already encoded.
+pub fn finish(code: StatusCode, content_type: &str, body: Bytes, style: Style) -> HttpResponse {
     let mut response = HttpResponse::build(code);
     response.insert_header((CONTENT_TYPE, content_type));
     if style.gzip

@@ -16,7 +16,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::authentication::PeerUser;
-use super::front::{Front, answer};
+use super::door::{Door, come_in};
+use super::front::Front;
 use super::identity::Identity;
 use crate::runtime::supervision::{ChildSpec, Ctx, Supervisor};
 
@@ -53,11 +54,21 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
 /// # Errors
 /// The identity cannot be used for TLS.
 pub fn serve(supervisor: &Supervisor, socket: TcpListener, identity: &Identity, front: Front) -> Result<(), ServerError> {
-    let (tls, front) = (tls(identity)?, web::Data::new(front));
+    let door = Door::default();
+    door.open(front);
+    serve_by(supervisor, socket, identity, Arc::new(door))
+}
+
+/// The same, by a door behind which fronts may come and go.
+///
+/// # Errors
+/// The identity cannot be used for TLS.
+pub fn serve_by(supervisor: &Supervisor, socket: TcpListener, identity: &Identity, door: Arc<Door>) -> Result<(), ServerError> {
+    let (tls, door) = (tls(identity)?, web::Data::from(door));
     let listener = move || Listener {
         socket: Some(socket.try_clone().expect("the process may have a descriptor more")),
         tls: tls.clone(),
-        front: front.clone(),
+        door: door.clone(),
         server: None,
     };
     supervisor.start(ChildSpec::new("listener", listener).shutdown(GRACE + Duration::from_secs(1)));
@@ -69,7 +80,7 @@ struct Listener {
     /// Taken at the start.
     socket: Option<TcpListener>,
     tls: ServerConfig,
-    front: web::Data<Front>,
+    door: web::Data<Door>,
     server: Option<ServerHandle>,
 }
 
@@ -77,8 +88,12 @@ impl Actor for Listener {
     type Context = Ctx<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (socket, front) = (self.socket.take().expect("an actor is started once"), self.front.clone());
-        let server = HttpServer::new(move || App::new().app_data(front.clone()).default_service(web::to(answer)))
+        let (socket, door) = (self.socket.take().expect("an actor is started once"), self.door.clone());
+        let app = move || {
+            door.enter();
+            App::new().app_data(door.clone()).default_service(web::to(come_in))
+        };
+        let server = HttpServer::new(app)
             .workers(WORKERS)
             .max_connection_rate(HANDSHAKES)
             .h1_allow_half_closed(false)
@@ -102,7 +117,7 @@ impl Actor for Listener {
 
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         let Some(server) = self.server.take() else { return Running::Stop };
-        self.front.shutdown.begin();
+        self.door.hush();
         ctx.spawn(server.stop(true).into_actor(self).map(|(), _, ctx| ctx.stop()));
         Running::Continue
     }

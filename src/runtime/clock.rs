@@ -1,21 +1,34 @@
 //! The one place that reads time. Monotonic time is tokio's (which a test can pause); wall time is the system's, or, in a simulated
 //! world, an epoch plus the tokio time that has passed on this thread.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 pub use tokio::time::Instant;
 
 thread_local! {
-    static SIMULATED: Cell<Option<(Timestamp, Instant)>> = const { Cell::new(None) };
+    /// What this thread's wall time follows, and the runtime whose clock that is, if it is another thread's.
+    static SIMULATED: RefCell<Option<(Arc<Course>, Option<Handle>)>> = const { RefCell::new(None) };
+}
+
+/// How wall time follows a (paused) clock.
+struct Course {
+    epoch: Mutex<Timestamp>,
+    start: Instant,
 }
 
 /// Wall time. Never use it to measure a duration: it may jump.
 pub fn now() -> Timestamp {
-    match SIMULATED.get() {
-        Some((epoch, start)) => epoch + (Instant::now() - start),
+    SIMULATED.with_borrow(|simulated| match simulated {
+        Some((course, runtime)) => {
+            let _inside = runtime.as_ref().map(Handle::enter);
+            *course.epoch.lock() + (Instant::now() - course.start)
+        }
         None => system_now(),
-    }
+    })
 }
 
 /// Monotonic time, for durations and deadlines.
@@ -30,14 +43,33 @@ fn system_now() -> Timestamp {
 
 /// Makes this thread's wall time follow tokio's (paused) clock from `epoch` on, until the guard is dropped.
 pub fn simulate(epoch: Timestamp) -> Simulated {
-    SIMULATED.set(Some((epoch, Instant::now())));
+    let course = Course { epoch: Mutex::new(epoch), start: Instant::now() };
+    SIMULATED.set(Some((Arc::new(course), None)));
     Simulated(())
 }
 
-/// Lets this thread's simulated wall time jump, forwards or backwards; monotonic time goes on as ever. Does nothing in real time.
+/// Lets simulated wall time jump, forwards or backwards; monotonic time goes on as ever. Does nothing in real time.
 pub fn jump(by: SignedDuration) {
-    if let Some((epoch, start)) = SIMULATED.get() {
-        SIMULATED.set(Some((epoch + by, start)));
+    SIMULATED.with_borrow(|simulated| {
+        if let Some((course, _)) = simulated {
+            *course.epoch.lock() += by;
+        }
+    });
+}
+
+/// Lets other threads have the simulated wall time of one.
+#[derive(Clone)]
+pub struct Shared(Arc<Course>, Handle);
+
+/// This thread's simulated wall time, for others; `None` if it lives in real time.
+pub fn shared() -> Option<Shared> {
+    SIMULATED.with_borrow(|simulated| simulated.as_ref().map(|(course, _)| Shared(course.clone(), Handle::current())))
+}
+
+impl Shared {
+    /// From now on this thread has that wall time. Its timers are what they were.
+    pub fn follow(self) {
+        SIMULATED.set(Some((self.0, Some(self.1))));
     }
 }
 

@@ -28,6 +28,20 @@ impl Entropy {
         Self::from_bytes(rand::rng().random())
     }
 
+    /// The root that had this seed, as [`Entropy::seed`] writes it.
+    pub fn from_hex(seed: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(seed.get(2 * at..2 * at + 2)?, 16).ok()?;
+        }
+        (seed.len() == 64).then(|| Self::from_bytes(bytes))
+    }
+
+    /// What this stream comes from, in hexadecimal: who has it can repeat all that is drawn here and below.
+    pub fn seed(&self) -> String {
+        self.seed.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn from_bytes(seed: [u8; 32]) -> Self {
         Self { seed, rng: ChaCha8Rng::from_seed(seed) }
     }
@@ -67,6 +81,9 @@ mod tests {
         parent.suffix(100);
         let mut late = parent.split("scheduler");
         assert_eq!(early.suffix(20), late.suffix(20));
+        let mut again = Entropy::from_hex(&parent.seed()).unwrap().split("scheduler");
+        assert_eq!(again.suffix(20), parent.split("scheduler").suffix(20));
+        assert!(["", "12", &"zz".repeat(32), &"1".repeat(66)].iter().all(|text| Entropy::from_hex(text).is_none()));
         assert_ne!(parent.split("proxy").suffix(20), parent.split("dns").suffix(20));
     }
 }

@@ -5,6 +5,7 @@ pub mod containers;
 pub mod entropy;
 pub mod flaw;
 pub mod network;
+pub mod recording;
 pub mod shutdown;
 pub mod store;
 pub mod supervision;

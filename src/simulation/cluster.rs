@@ -8,11 +8,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::alarm::Alarm;
+use super::deeds::Load;
 use super::disk::Disk;
+use super::export::Export;
 use super::journal::{Event, Journal};
-use super::machines::Machines;
+use super::machines::{Hardware, Machines};
 use super::network::Network;
 use super::process::{Faces, Ground, Process};
+use super::replay::Plot;
+use super::service::{Entrance, FrontParts};
 use crate::actors::proxy::Proxy;
 use crate::api::client::ClientRef;
 use crate::api::tokens::Tokens;
@@ -22,7 +27,7 @@ use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
 use crate::runtime::supervision::Supervisor;
 
-/// When every run begins.
+/// When a run begins that does not say otherwise.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 /// What the keeper waits before it starts the process again.
@@ -33,16 +38,25 @@ const RESTART: Duration = Duration::from_secs(1);
 pub struct Setup {
     /// Of all chance in the run.
     pub seed: u64,
-    pub nodes: u32,
+    /// A machine for each node.
+    pub machines: Vec<Hardware>,
     /// How the containers of all nodes behave.
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
-    /// Over how many failure domains the nodes are spread.
-    pub zones: u32,
+    /// What the deeds of users mean that name no object. It is for the story to bring up.
+    pub load: Load,
+    /// When the run begins.
+    pub epoch: Timestamp,
+    /// What another cluster had, with which this one begins.
+    pub export: Export,
     /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
     /// process's, as the simulated nodes of `kabuki up` do.
     pub own_informers: bool,
+    /// What signs the tokens of service accounts, if that is not made for the run.
+    pub tokens: Option<Arc<Tokens>>,
+    /// What is lived through again, if this is not a run of its own.
+    pub replay: Option<Arc<Plot>>,
     /// Into which all that happens is written.
     pub journal: Journal,
 }
@@ -51,7 +65,19 @@ impl Setup {
     pub fn new(seed: u64, nodes: u32) -> Self {
         let pod_range = Cidr::new(Ipv4Addr::new(10, 244, 0, 0).into(), 16).expect("IPv4 addresses have prefixes of 16 bits");
         let containers = Profile::default();
-        Self { seed, nodes, containers, pod_range, zones: 1, own_informers: false, journal: Journal::default() }
+        Self {
+            seed,
+            machines: Hardware::alike(nodes, 1),
+            containers,
+            pod_range,
+            load: Load::of(0),
+            epoch: EPOCH,
+            export: Export::default(),
+            own_informers: false,
+            tokens: None,
+            replay: None,
+            journal: Journal::default(),
+        }
     }
 }
 
@@ -65,9 +91,13 @@ pub struct Cluster {
     pub journal: Journal,
     /// For the story: its chance is a stream of the run's own.
     pub entropy: Entropy,
+    pub load: Load,
     ground: Ground,
+    alarm: Alarm,
     chance: Entropy,
     process: RefCell<Option<Process>>,
+    /// By which requests from outside come in, once it is open.
+    entrance: RefCell<Option<Entrance>>,
     lives: Cell<u32>,
     /// When the keeper may start it again.
     down_until: Cell<clock::Instant>,
@@ -84,7 +114,7 @@ pub fn run<T, F: Future<Output = T>>(setup: Setup, story: impl FnOnce(Arc<Cluste
         builder.enable_all().start_paused(true).build().expect("the system has what a runtime needs")
     };
     actix_rt::System::with_tokio_rt(runtime).block_on(async move {
-        let _simulated = clock::simulate(EPOCH);
+        let _simulated = clock::simulate(setup.epoch);
         #[expect(clippy::arc_with_non_send_sync, reason = "stories hand it to whoever they want, on this one thread")]
         let cluster = Arc::new(Cluster::found(setup).await);
         let outcome = story(cluster.clone()).await;
@@ -100,17 +130,22 @@ impl Cluster {
     async fn found(setup: Setup) -> Self {
         let entropy = Entropy::from_seed(setup.seed);
         let journal = setup.journal.clone();
-        let disk = Disk::new(journal.clone());
-        let network = Network::new(entropy.split("network"), journal.clone());
+        let alarm = Alarm::new();
+        let disk = Disk::new(journal.clone(), alarm.clone());
+        setup.replay.iter().for_each(|plot| disk.lay(&plot.objects));
+        let network = Network::new(entropy.split("network"), journal.clone(), alarm.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
-        let tokens = Arc::new(Tokens::ephemeral());
+        let tokens = setup.tokens.clone().unwrap_or_else(|| Arc::new(Tokens::ephemeral()));
         let ground = Ground {
             disk: disk.clone(),
             network: network.clone(),
             machines: machines.clone(),
             journal: journal.clone(),
             own_informers: setup.own_informers,
+            replay: setup.replay.clone(),
+            recorded: None,
             tokens,
+            export: setup.export.clone(),
         };
         let cluster = Self {
             client: network.client("kubernetes-admin"),
@@ -119,9 +154,12 @@ impl Cluster {
             disk,
             journal,
             entropy: entropy.split("story"),
+            load: setup.load,
             ground,
+            alarm,
             chance: entropy,
             process: RefCell::new(None),
+            entrance: RefCell::new(None),
             lives: Cell::new(0),
             down_until: Cell::new(clock::instant()),
         };
@@ -140,8 +178,7 @@ impl Cluster {
             let life = self.lives.get();
             let why = tokio::select! {
                 biased;
-                () = self.network.sprung() => "was killed at a request".to_owned(),
-                () = self.disk.sprung() => "was killed at a write".to_owned(),
+                why = self.alarm.heard() => why.to_owned(),
                 why = faces.over() => why,
             };
             // Whoever killed it has written that down.
@@ -151,15 +188,43 @@ impl Cluster {
         }
     }
 
-    /// Starts the process, if it does not run.
+    /// Starts the process, if it does not run. A trap may kill it on the way.
     pub async fn start(&self) {
         if self.process.borrow().is_some() {
             return;
         }
         let life = self.lives.replace(self.lives.get() + 1);
         self.journal.write(Event::Process { what: format!("{life} starts") });
-        let process = Process::start(self.ground.clone(), self.chance.split(&format!("process {life}"))).await;
-        *self.process.borrow_mut() = Some(process);
+        let recorded = self.ground.replay.as_ref().and_then(|plot| plot.begin(life as usize));
+        let chance = recorded.as_ref().and_then(|start| Entropy::from_hex(&start.seed));
+        let chance = chance.unwrap_or_else(|| self.chance.split(&format!("process {life}")));
+        // What rang for an earlier life is no call to end this one.
+        self.alarm.silence();
+        tokio::select! {
+            biased;
+            why = self.alarm.heard() => {
+                self.network.serve(None);
+                self.journal.write(Event::Process { what: format!("{life} {why}, before it was founded") });
+            }
+            process = Process::start(Ground { recorded, ..self.ground.clone() }, chance) => {
+                *self.process.borrow_mut() = Some(process);
+                self.open();
+            }
+        }
+    }
+
+    /// From now on requests come in by it, to whichever process runs.
+    pub(super) fn let_in(&self, entrance: Entrance) {
+        *self.entrance.borrow_mut() = Some(entrance);
+        self.open();
+    }
+
+    fn open(&self) {
+        let (entrance, faces) = (self.entrance.borrow(), self.faces());
+        if let (Some(entrance), Some(Faces { root, nodes, api: Some(api), .. })) = (&*entrance, faces) {
+            let (client, entropy) = (self.network.client("system:apiserver"), self.chance.split(&format!("http {}", self.lives.get())));
+            entrance.door.open(entrance.front(FrontParts { api, client, nodes, supervisor: root, entropy }));
+        }
     }
 
     /// Kills the process, if it runs. Containers go on.
@@ -173,9 +238,22 @@ impl Cluster {
         self.crash().await;
     }
 
+    /// Lets the process stop in order, if it runs.
+    pub async fn stop(&self) {
+        let process = self.process.borrow_mut().take();
+        self.network.serve(None);
+        if let Some(process) = process {
+            process.stop().await;
+            self.journal.write(Event::Process { what: format!("{} stopped", self.lives.get() - 1) });
+        }
+    }
+
     async fn end(&self, why: &str) {
         let process = self.process.borrow_mut().take();
         self.network.serve(None);
+        if let Some(entrance) = &*self.entrance.borrow() {
+            entrance.door.close();
+        }
         if let Some(process) = process {
             process.kill().await;
             self.journal.write(Event::Process { what: format!("{} {why}", self.lives.get() - 1) });
@@ -199,6 +277,21 @@ impl Cluster {
     /// The process does not run.
     pub fn proxy(&self) -> Proxy {
         self.faces().expect("the process runs").proxy
+    }
+
+    /// Lets time go by until a condition holds, which is looked at every second.
+    ///
+    /// # Errors
+    /// It did not come to hold within that time.
+    pub async fn until(&self, patience: Duration, mut holds: impl AsyncFnMut() -> bool) -> Result<(), String> {
+        let deadline = clock::instant() + patience;
+        while !holds().await {
+            if clock::instant() >= deadline {
+                return Err(format!("it does not hold after {} s", patience.as_secs()));
+            }
+            self.pass(Duration::from_secs(1)).await;
+        }
+        Ok(())
     }
 
     /// Time goes by; the cast acts meanwhile.

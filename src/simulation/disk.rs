@@ -9,10 +9,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
+use super::alarm::Alarm;
 use super::journal::Journal;
 use super::network::Side;
 use crate::runtime::store::{Engine, EngineError, Key, Record, Recovered, Revision};
-use crate::runtime::watch;
 
 /// How a disk behaves now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,8 +29,7 @@ pub struct Condition {
 #[derive(Clone)]
 pub struct Disk {
     platter: Arc<Mutex<Platter>>,
-    /// How often a trap has sprung.
-    sprung: watch::Sender<u64>,
+    alarm: Alarm,
 }
 
 struct Platter {
@@ -42,11 +41,33 @@ struct Platter {
 }
 
 impl Disk {
-    /// An empty one. What becomes durable on it is written into the journal.
-    pub fn new(journal: Journal) -> Self {
+    /// An empty one. What becomes durable on it is written into the journal; where its trap springs, the alarm rings.
+    pub fn new(journal: Journal, alarm: Alarm) -> Self {
         let (entries, condition) = (BTreeMap::new(), Condition::default());
         let platter = Platter { trap: None, entries, revision: Revision(0), condition, journal };
-        Self { platter: Arc::new(Mutex::new(platter)), sprung: watch::Sender::new(0) }
+        Self { platter: Arc::new(Mutex::new(platter)), alarm }
+    }
+
+    /// What is on it from the beginning.
+    pub(super) fn lay(&self, records: &[Record]) {
+        let mut platter = self.platter.lock();
+        platter.journal.durable(records);
+        for Record { key, revision, value } in records {
+            if let Some(value) = value {
+                platter.entries.insert(key.clone(), (*revision, value.clone()));
+            }
+            platter.revision = platter.revision.max(*revision);
+        }
+    }
+
+    /// All that is on it is gone, as what stands in memory goes with its process.
+    pub(super) fn forget(&self) {
+        let mut platter = self.platter.lock();
+        let revision = platter.revision;
+        let gone: Vec<Record> =
+            std::mem::take(&mut platter.entries).into_keys().map(|key| Record { key, revision: revision.next(), value: None }).collect();
+        platter.journal.durable(&gone);
+        platter.revision = revision.next();
     }
 
     pub fn set(&self, condition: Condition) {
@@ -66,15 +87,6 @@ impl Disk {
         self.platter.lock().trap = None;
     }
 
-    /// Resolves when a trap springs: whoever keeps the process kills it then.
-    pub async fn sprung(&self) {
-        let mut sprung = self.sprung.subscribe();
-        sprung.borrow_and_update();
-        if sprung.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
     /// Does not return if the trap springs here.
     async fn killed_at(&self, side: Side) {
         let springs = {
@@ -90,8 +102,7 @@ impl Disk {
             }
         };
         if springs {
-            let next = *self.sprung.borrow() + 1;
-            self.sprung.send_replace(next);
+            self.alarm.ring("was killed at a write");
             std::future::pending::<()>().await;
         }
     }

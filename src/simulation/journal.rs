@@ -33,6 +33,8 @@ pub enum Event {
     Delivered { id: u64, request: Arc<Request>, delivery: Delivery },
     /// Something was done to the cluster, by a user or as a fault.
     Deed { number: usize, what: String },
+    /// A user did not get what that deed asks for.
+    Refused { number: usize, what: String },
     /// The process that runs the cast started or ended.
     Process { what: String },
     /// A container started or ended on a machine.
@@ -102,6 +104,7 @@ impl fmt::Display for Event {
             Self::Answered { id, request, outcome } => write!(f, "answer {id} {request}: {outcome}"),
             Self::Delivered { id, request, delivery } => write!(f, "watch {id} {request}: {delivery}"),
             Self::Deed { number, what } => write!(f, "deed {number} {what}"),
+            Self::Refused { number, what } => write!(f, "deed {number} {what}"),
             Self::Process { what } => write!(f, "process {what}"),
             Self::Container { node, pod_uid, name, id, what } => write!(f, "container {node} {pod_uid} {name} {id} {what}"),
             Self::Panicked { actor, message, location } => write!(f, "panic {actor} {message} at {location}"),
@@ -176,7 +179,7 @@ struct Book {
     count: u64,
     /// `None` if only the digest is wanted.
     entries: Option<Vec<Entry>>,
-    witness: Option<Box<dyn Witness>>,
+    witnesses: Vec<Box<dyn Witness>>,
     line: String,
 }
 
@@ -190,12 +193,12 @@ impl Journal {
     /// One that keeps its entries, or only counts and digests them.
     pub fn new(keeps: bool) -> Self {
         let entries = keeps.then(Vec::new);
-        Self(Arc::new(Mutex::new(Book { hash: Sha256::new(), count: 0, entries, witness: None, line: String::new() })))
+        Self(Arc::new(Mutex::new(Book { hash: Sha256::new(), count: 0, entries, witnesses: Vec::new(), line: String::new() })))
     }
 
-    /// From now on this sees every entry.
+    /// From now on this sees every entry, after those that were called before.
     pub fn call(&self, witness: Box<dyn Witness>) {
-        self.0.lock().witness = Some(witness);
+        self.0.lock().witnesses.push(witness);
     }
 
     /// Everything so far, oldest first; nothing if nothing is kept.
@@ -234,9 +237,7 @@ impl Journal {
         writeln!(book.line, "{entry}").expect("a string takes all that is written");
         book.hash.update(&book.line);
         book.count += 1;
-        if let Some(witness) = &mut book.witness {
-            witness.see(&entry);
-        }
+        book.witnesses.iter_mut().for_each(|witness| witness.see(&entry));
         if let Some(entries) = &mut book.entries {
             entries.push(entry);
         }

@@ -6,24 +6,30 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::LocalSet;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::disk::Disk;
+use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Machine, Machines};
 use super::network::Network;
+use super::replay::Plot;
 use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
+use crate::actors::dns;
 use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, PodRouter};
 use crate::actors::proxy::{self, Proxy};
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
+use crate::api::streams::NodeDirectory;
 use crate::api::tokens::Tokens;
-use crate::api::verbs::{Api, Settings};
+use crate::api::verbs::{Api, ServiceRanges, Settings};
 use crate::runtime::entropy::Entropy;
-use crate::runtime::store::{Bounds, LocalStore};
+use crate::runtime::recording::Start;
+use crate::runtime::store::{Bounds, LocalStore, Revision, Store};
 use crate::runtime::supervision::{Ended, LastPanic, Strategy, Supervisor, SupervisorSpec};
 
 /// Where the API would listen if there were sockets.
@@ -38,6 +44,11 @@ pub struct Ground {
     pub tokens: Arc<Tokens>,
     pub journal: Journal,
     pub own_informers: bool,
+    /// What a first process finds.
+    pub export: Export,
+    pub replay: Option<Arc<Plot>>,
+    /// How this life of the process was started when it was recorded.
+    pub recorded: Option<Start>,
 }
 
 /// What others see of a running process.
@@ -46,6 +57,10 @@ pub struct Faces {
     pub root: Supervisor,
     pub proxy: Proxy,
     pub store: Arc<LocalStore<Object>>,
+    /// `None` if the store took nothing.
+    pub api: Option<Api>,
+    /// What the nodes serve of their pods.
+    pub nodes: NodeDirectory,
 }
 
 impl Faces {
@@ -65,11 +80,11 @@ impl Faces {
 /// A running process.
 pub struct Process {
     pub faces: Faces,
-    tasks: JoinHandle<()>,
+    tasks: AbortOnDropHandle<()>,
 }
 
 impl Process {
-    /// Starts the cast. `entropy` is this life's.
+    /// Starts the cast. `entropy` is this life's. Who drops the future kills what it has started.
     pub async fn start(ground: Ground, entropy: Entropy) -> Self {
         let (started, faces) = oneshot::channel();
         let tasks = LocalSet::new();
@@ -77,7 +92,7 @@ impl Process {
             // Who asked may have been killed itself.
             let _ = started.send(cast(&ground, &entropy).await);
         });
-        let tasks = actix::spawn(tasks);
+        let tasks = AbortOnDropHandle::new(actix::spawn(tasks));
         let faces = faces.await.expect("a disk that lives gives back what was written to it");
         Self { faces, tasks }
     }
@@ -107,25 +122,48 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let supervisor = root.supervisor("store", Strategy::OneForOne);
     let store = LocalStore::start(&supervisor, Arc::new(ground.disk.clone()), Bounds::default());
     let store = Arc::new(store.expect("a disk that lives gives back what was written to it"));
-    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let settings = settings(ground);
     let api = Api::new(store.clone(), entropy.split("api"), settings);
+    if store.snapshot().revision() == Revision(0) {
+        let restored = ground.export.restore(&api).await;
+        restored.expect("what was read from another cluster was judged, and the disk is new");
+    }
     // A disk that takes nothing now may do so later; what is missing is made at the next start, as `kabuki up` would be started again.
-    let founded = bootstrap(&api, API_SERVER).await;
+    let recorded = ground.recorded.as_ref();
+    let founded = bootstrap(&api, recorded.map_or(API_SERVER, |start| start.advertised)).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
     let clients = Clients { of: |user: &str| ground.network.client(user) };
-    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers::Options::new("simulated authority"));
+    let authority = recorded.map_or("simulated authority", |start| &*start.authority);
+    let tokens = recorded.map(|_| ground.tokens.clone());
+    let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
+    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers);
     let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
+    let nodes = NodeDirectory::default();
     for machine in ground.machines.iter() {
         let client: ClientRef = (clients.of)(&machine.user());
         let (informers, pods) = match ground.own_informers {
             true => views(&root, machine, client.clone(), entropy),
             false => shared.clone(),
         };
-        kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
+        let handle = kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
+        nodes.register(&handle.node_name, handle.streams);
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
-    let proxy = proxy::start(&root.supervisor("proxy", Strategy::OneForOne), &control_plane.informers, entropy, options);
-    Faces { root, proxy, store }
+    let supervisor = root.supervisor("proxy", Strategy::OneForOne);
+    let proxy = proxy::start(&supervisor, &control_plane.informers, entropy, options);
+    if let Some(address) = ground.replay.as_ref().and_then(|plot| plot.name_server) {
+        let options = dns::Options { address, upstreams: Vec::new(), network: None };
+        dns::start(&supervisor, &control_plane.informers, (clients.of)("system:dns"), entropy, options);
+    }
+    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes }
+}
+
+fn settings(ground: &Ground) -> Settings {
+    let settings = Settings { tokens: Some(ground.tokens.clone()), ..Settings::default() };
+    let (Some(plot), Some(start)) = (&ground.replay, &ground.recorded) else { return settings };
+    let ranges = start.service_range.parse().map(|cluster_ips| ServiceRanges { cluster_ips, ..settings.ranges.clone() });
+    let ranges = ranges.unwrap_or_else(|_| settings.ranges.clone());
+    Settings { ranges, identities: Some(Arc::new(plot.given.clone())), ..settings }
 }
 
 /// What a node sees that has joined over the network.

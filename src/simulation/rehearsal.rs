@@ -1,5 +1,6 @@
 //! Runs a script: founds the cluster, brings its load up, does what is to be done, and judges it all the while and when it has come to rest.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,15 +9,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cluster::{Cluster, Setup, run};
-use super::deeds::{Deed, Load, Undo};
+use super::deeds::{Deed, Undo};
+use super::halt::{Halt, Halted, Lookout};
 use super::invariants::{self, Broken, Invariant, Rest};
 use super::journal::{Event, Journal};
+use super::landing::{Landings, landings};
 use super::scenario::{ScenarioError, Script};
 use super::statistics::Statistics;
 use super::watchdog::{Violation, Watchdog};
-use crate::api::quantity::Quantity;
 use crate::runtime::clock;
-use crate::runtime::containers::simulated::Profile;
 use crate::runtime::supervision::Tree;
 
 /// How long a user waits for an answer before giving up.
@@ -25,8 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CALM: Duration = Duration::from_secs(60);
 /// A cluster at rest writes nothing for so long.
 const QUIET: Duration = Duration::from_secs(600);
-/// Up to so many nodes each has informers of its own.
-const OWN_INFORMERS: u32 = 20;
 
 /// What came of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +39,12 @@ pub struct Outcome {
     /// How often each invariant was held against something.
     pub checks: BTreeMap<String, u64>,
     pub violation: Option<Violation>,
+    /// What became of the pods of another cluster, if the run went on from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landings: Option<Landings>,
+    /// It was stopped before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halted>,
     /// Of the full event log.
     pub digest: String,
 }
@@ -51,6 +56,8 @@ pub struct Watching {
     pub keeps_journal: bool,
     /// The simulated time that has passed, in milliseconds.
     pub clock: Arc<AtomicU64>,
+    /// Where it stops before its end; the journal has to be kept for it.
+    pub halt: Halt,
 }
 
 /// Controllers come to rest, and then leave it at that.
@@ -87,30 +94,47 @@ impl Invariant for Quiet {
 /// # Panics
 /// The load itself cannot be created: the API is broken from the start.
 pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journal), ScenarioError> {
-    script.scenario.check()?;
+    script.check()?;
     let mut judges = invariants::all();
     for rule in &script.scenario.invariants {
         judges.push(rule.compile()?);
     }
     let watchdog = Watchdog::new(judges, watching.clock.clone());
-    let setup = setup(script, watching);
+    let setup = Setup { journal: Journal::new(watching.keeps_journal), ..script.setup() };
+    let until = watching.halt.until.map(|until| until.since(setup.epoch)).transpose().map_err(ScenarioError::Impossible)?;
+    let lookout = Lookout::new(watching.halt.on.clone());
     setup.journal.call(Box::new(watchdog.clone()));
+    setup.journal.call(Box::new(lookout.clone()));
     let story = |cluster: Arc<Cluster>| {
-        let stage = Stage { watchdog: watchdog.clone(), load: Load::of(script.scenario.pods), script: script.clone(), cluster };
+        let stage = Stage {
+            watchdog: watchdog.clone(),
+            script: script.clone(),
+            cluster,
+            landings: RefCell::default(),
+            impossible: RefCell::default(),
+        };
+        let lookout = lookout.clone();
         async move {
             let start = clock::instant();
+            let mut halted = None;
             let keeper = stage.cluster.clone();
             let keeper = actix::spawn(async move { keeper.keep().await });
             tokio::select! {
                 biased;
                 () = stage.watchdog.violated() => {}
+                () = lookout.found() => halted = Some(lookout.report(&stage.cluster.journal, clock::now())),
+                () = passes(until) => halted = Some(lookout.report(&stage.cluster.journal, clock::now())),
                 () = stage.play() => {}
             }
             keeper.abort();
-            start.elapsed()
+            stage.look();
+            (start.elapsed(), halted, stage.landings.into_inner(), stage.impossible.into_inner())
         }
     };
-    let (elapsed, journal) = run(setup, story);
+    let ((elapsed, halted, landings, impossible), journal) = run(setup, story);
+    if let Some(why) = impossible {
+        return Err(ScenarioError::Impossible(why));
+    }
     let outcome = Outcome {
         scenario: script.scenario.name.clone(),
         seed: script.seed,
@@ -118,20 +142,18 @@ pub fn rehearse(script: &Script, watching: &Watching) -> Result<(Outcome, Journa
         statistics: watchdog.statistics(),
         checks: watchdog.checks(),
         violation: watchdog.violation(),
+        landings,
+        halted,
         digest: journal.digest(),
     };
     Ok((outcome, journal))
 }
 
-fn setup(script: &Script, watching: &Watching) -> Setup {
-    let nodes = &script.scenario.nodes;
-    let memory = nodes.memory.parse::<Quantity>().map_or(16 << 30, |memory| memory.value().unsigned_abs());
-    Setup {
-        containers: Profile { cpus: u64::from(nodes.cpus), memory_bytes: memory, ..Profile::default() },
-        zones: nodes.zones,
-        own_informers: nodes.count <= OWN_INFORMERS,
-        journal: Journal::new(watching.keeps_journal),
-        ..Setup::new(script.seed, nodes.count)
+/// Resolves when so much time has passed; never if there is no limit.
+pub(super) async fn passes(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -139,13 +161,18 @@ fn setup(script: &Script, watching: &Watching) -> Setup {
 struct Stage {
     cluster: Arc<Cluster>,
     watchdog: Watchdog,
-    load: Load,
     script: Script,
+    /// What became of another cluster's pods, once that was looked for.
+    landings: RefCell<Option<Landings>>,
+    /// Why the scenario cannot be run, if that shows only once it is.
+    impossible: RefCell<Option<String>>,
 }
 
 impl Stage {
     async fn play(&self) {
-        self.found().await;
+        if !self.found().await {
+            return;
+        }
         let founded = self.founded();
         self.timeline().await;
         self.cluster.relent();
@@ -164,17 +191,26 @@ impl Stage {
         self.judge(&founded);
     }
 
-    /// Brings the load up.
-    async fn found(&self) {
-        let manifests = self.load.manifests();
-        for object in manifests.iter().chain(&self.script.scenario.manifests) {
+    /// Brings the load up. False if the scenario's objects are none.
+    async fn found(&self) -> bool {
+        let manifests = self.cluster.load.manifests();
+        let place = |number: usize| match number.checked_sub(manifests.len()) {
+            Some(number) => format!("manifests[{number}]"),
+            None => "the load".to_owned(),
+        };
+        for (number, object) in manifests.iter().chain(&self.script.scenario.manifests).enumerate() {
             if let Err(status) = self.cluster.apply(object).await {
+                if (400..500).contains(&status.code) {
+                    self.impossible.replace(Some(format!("{}: {status}", place(number))));
+                    return false;
+                }
                 let broken = Broken { what: format!("the load is refused: {status}"), key: None };
                 self.watchdog.accuse(&Convergence, broken, clock::now());
                 std::future::pending::<()>().await;
             }
         }
         self.rests().await;
+        true
     }
 
     /// The actors without which the process is not whole: not the workers of pods, which come and go.
@@ -190,6 +226,8 @@ impl Stage {
             self.script.steps.iter().enumerate().map(|(number, step)| (number, step.deed.clone(), step.at.0)).collect();
         let mut ends: BTreeMap<(Duration, usize), Undo> = BTreeMap::new();
         loop {
+            // What lasts longer is looked at while it does.
+            let lasts = self.script.scenario.lasts.0;
             let next_step = steps.front().map(|(_, _, at)| *at);
             let next_end = ends.keys().next().copied();
             let due = match (next_step, next_end) {
@@ -197,6 +235,10 @@ impl Stage {
                 (Some(step), Some((end, _))) => step.min(end),
                 (Some(due), None) | (None, Some((due, _))) => due,
             };
+            if !lasts.is_zero() && due > lasts {
+                tokio::time::sleep_until(start + lasts).await;
+                self.look();
+            }
             tokio::time::sleep_until(start + due).await;
             // What ends now makes room for what begins now.
             if let Some((key, undo)) = next_end.filter(|(end, _)| *end == due).and_then(|key| Some((key, ends.remove(&key)?))) {
@@ -210,7 +252,20 @@ impl Stage {
                 ends.insert((at + deed.span().0, number), undo);
             }
         }
-        tokio::time::sleep_until(start + self.script.scenario.lasts.0).await;
+        let lasts = self.script.scenario.lasts.0;
+        tokio::time::sleep_until(start + lasts).await;
+        if !lasts.is_zero() {
+            self.look();
+        }
+    }
+
+    /// Looks where the pods of another cluster are now, unless that was done before.
+    fn look(&self) {
+        let export = &self.script.export;
+        if !export.is_empty() && self.landings.borrow().is_none() {
+            let now = self.watchdog.scene(|scene| landings(&export.spots(), &scene.spots()));
+            *self.landings.borrow_mut() = Some(now);
+        }
     }
 
     async fn perform(&self, number: usize, deed: &Deed) -> Undo {
@@ -221,12 +276,14 @@ impl Stage {
             return self.cluster.strike(deed).await;
         }
         // A user who gets no answer gives up, and others do not wait for that.
-        let (cluster, load, deed) = (self.cluster.clone(), self.load, deed.clone());
+        let (cluster, deed) = (self.cluster.clone(), deed.clone());
         actix::spawn(async move {
-            let outcome = tokio::time::timeout(PATIENCE, cluster.act(load, &deed)).await;
-            if let Ok(Err(status)) = outcome {
-                cluster.journal.write(Event::Deed { number, what: format!("is refused: {status}") });
-            }
+            let what = match tokio::time::timeout(PATIENCE, cluster.act(&deed)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(status)) => format!("{} is refused: {status}", deed.name()),
+                Err(_) => format!("{} gets no answer", deed.name()),
+            };
+            cluster.journal.write(Event::Refused { number, what });
         });
         Undo::default()
     }
@@ -237,7 +294,8 @@ impl Stage {
 
     /// Waits until the cluster has come to rest: what is to be done is done, and nothing was written for a while. False if it does not.
     async fn rests(&self) -> bool {
-        let may_pend = self.script.scenario.may_pend;
+        // Somebody else's cluster may hold what nothing here can start.
+        let may_pend = self.script.scenario.may_pend || !self.script.export.is_empty();
         let deadline = clock::instant() + self.script.scenario.converge.0;
         // What was done last may not have shown yet.
         self.cluster.pass(CALM).await;

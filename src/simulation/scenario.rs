@@ -1,14 +1,29 @@
 //! A scenario: a cluster, what is done to it, and what must hold. It is written in YAML, and read with its every field checked.
 
+use std::net::Ipv4Addr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::deeds::{Span, Step, can_draw, catalogue, draw};
+use super::cluster::Setup;
+use super::deeds::{Load, Span, Step, can_draw, catalogue, draw};
+use super::export::Export;
 use super::invariants::{Rule, RuleError};
+use super::machines::Hardware;
 use crate::api::quantity::Quantity;
 use crate::api::yaml;
+use crate::runtime::containers::simulated::Profile;
 use crate::runtime::entropy::Entropy;
+use crate::runtime::network::Cidr;
+
+/// Up to so many nodes each has informers of its own.
+const OWN_INFORMERS: usize = 20;
+
+/// More nodes take more addresses of pods than there are.
+const NODES_MAX: usize = 5000;
+/// And so many pods of the load.
+const PODS_MAX: u32 = 500_000;
 
 /// A cluster, what is done to it, and what must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +46,7 @@ pub struct Scenario {
     /// What chance does besides
     #[serde(default)]
     pub chaos: Option<Chaos>,
-    /// For how long things are done at least, before the cluster has to come to rest
+    /// For how long things are done at least, before the cluster has to come to rest; in a what-if also when pods are looked for, else at rest
     #[serde(default)]
     pub lasts: Span,
     /// How long the cluster may take to come to rest after the last fault
@@ -106,6 +121,60 @@ pub struct Script {
     pub scenario: Scenario,
     /// The timeline and the deeds that chance chose, in order of time.
     pub steps: Vec<Step>,
+    /// What another cluster had: it stands in the place of the scenario's nodes and load.
+    #[serde(default, skip_serializing_if = "Export::is_empty")]
+    pub export: Export,
+}
+
+impl Script {
+    /// What goes on from another cluster's state, if there is one.
+    pub fn from(mut self, export: Export) -> Self {
+        if !export.is_empty() {
+            self.scenario.pods = 0;
+        }
+        Self { export, ..self }
+    }
+
+    /// A machine for each node.
+    pub fn machines(&self) -> Vec<Hardware> {
+        if self.export.is_empty() { Hardware::alike(self.scenario.nodes.count, self.scenario.nodes.zones) } else { self.export.machines() }
+    }
+
+    /// The cluster that it begins with.
+    pub fn setup(&self) -> Setup {
+        let (nodes, machines, base) = (&self.scenario.nodes, self.machines(), Setup::new(self.seed, 0));
+        let memory = nodes.memory.parse::<Quantity>().map_or(16 << 30, |memory| memory.value().unsigned_abs());
+        // Nodes elsewhere may have many more pods than is usual here.
+        let wide = Cidr::new(Ipv4Addr::new(10, 0, 0, 0).into(), 8);
+        Setup {
+            containers: Profile { cpus: u64::from(nodes.cpus), memory_bytes: memory, ..Profile::default() },
+            own_informers: machines.len() <= OWN_INFORMERS,
+            epoch: self.export.at().unwrap_or(base.epoch),
+            export: self.export.clone(),
+            pod_range: wide.filter(|_| !self.export.is_empty()).unwrap_or(base.pod_range),
+            machines,
+            load: Load::of(self.scenario.pods),
+            ..base
+        }
+    }
+
+    /// Whether it can happen.
+    ///
+    /// # Errors
+    /// What cannot, and where it stands.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.scenario.check()?;
+        let machines = self.machines();
+        if machines.len() > NODES_MAX {
+            return Err(ScenarioError::Impossible(format!("there are {} nodes, and at most {NODES_MAX} can be simulated", machines.len())));
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let nodes = machines.iter().map(|machine| (&*machine.name, &*machine.zone));
+            let impossible = |why| ScenarioError::Impossible(format!("timeline[{number}]: {}: {why}", step.deed.name()));
+            step.deed.is_possible_among(nodes).map_err(impossible)?;
+        }
+        Ok(())
+    }
 }
 
 impl Scenario {
@@ -125,11 +194,23 @@ impl Scenario {
     /// What cannot, and where it stands.
     pub fn check(&self) -> Result<(), ScenarioError> {
         let impossible = |what: String| Err(ScenarioError::Impossible(what));
-        if self.nodes.count == 0 || self.nodes.count > 5000 {
-            return impossible(format!("nodes.count is {}: it has to be between 1 and 5000", self.nodes.count));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(is_plain) {
+            return impossible(format!("name is {:?}: it names files, so it has letters, digits, '-', '_' and '.' only", self.name));
         }
-        if let Err(error) = self.nodes.memory.parse::<Quantity>() {
-            return impossible(format!("nodes.memory: {error}"));
+        if self.pods > PODS_MAX {
+            return impossible(format!("pods is {}: at most {PODS_MAX} can be simulated", self.pods));
+        }
+        if self.nodes.cpus == 0 {
+            return impossible("nodes.cpus is 0: it has to be at least 1".to_owned());
+        }
+        if self.nodes.count == 0 || self.nodes.count as usize > NODES_MAX {
+            return impossible(format!("nodes.count is {}: it has to be between 1 and {NODES_MAX}", self.nodes.count));
+        }
+        match self.nodes.memory.parse::<Quantity>() {
+            Ok(memory) if memory.value() > 0 => {}
+            Ok(memory) => return impossible(format!("nodes.memory is {memory}: it has to be more than nothing")),
+            Err(error) => return impossible(format!("nodes.memory: {error}")),
         }
         for name in self.chaos.iter().flat_map(|chaos| &chaos.among) {
             if !can_draw(name) {
@@ -153,6 +234,6 @@ impl Scenario {
             steps.extend(draw(&among, chaos.most, chaos.during.0, &mut chance));
         }
         steps.sort_by_key(|step| step.at);
-        Script { seed, scenario: self, steps }
+        Script { seed, scenario: self, steps, export: Export::default() }
     }
 }

@@ -66,6 +66,8 @@ pub struct PodView {
     /// Each as `protocol/address/port`.
     pub host_ports: Vec<String>,
     pub restarts: i64,
+    /// Why it is not bound, or has failed; empty otherwise.
+    pub why: String,
     /// It may be bound to a node that is cordoned.
     pub tolerates_cordons: bool,
 }
@@ -298,6 +300,8 @@ struct RawPodStatus {
     phase: String,
     #[serde(rename = "podIP")]
     pod_ip: String,
+    /// Why it has failed.
+    message: String,
     conditions: Vec<RawCondition>,
     container_statuses: Vec<RawContainerStatus>,
 }
@@ -307,6 +311,8 @@ struct RawCondition {
     #[serde(rename = "type")]
     kind: String,
     status: String,
+    #[serde(default)]
+    message: String,
 }
 
 #[derive(Deserialize)]
@@ -324,6 +330,13 @@ fn amount(resources: &BTreeMap<String, String>, name: &str) -> Option<Quantity> 
     resources.get(name)?.parse().ok()
 }
 
+impl RawPodStatus {
+    fn why(&self) -> String {
+        let unscheduled = self.conditions.iter().find(|condition| condition.kind == "PodScheduled" && condition.status == "False");
+        unscheduled.map_or(&self.message, |condition| &condition.message).clone()
+    }
+}
+
 impl RawPod {
     fn view(self) -> PodView {
         let sum = |of: &dyn Fn(&RawContainer) -> Option<i64>| self.spec.containers.iter().filter_map(of).sum();
@@ -336,6 +349,7 @@ impl RawPod {
             memory_bytes: sum(&|container| Some(amount(&container.resources.requests, "memory")?.value())),
             host_ports: ports.map(|port| format!("{}/{}/{}", port.protocol, address(port), port.host_port)).collect(),
             ready: is_ready(&self.status.conditions),
+            why: self.status.why(),
             restarts: self.status.container_statuses.iter().map(|status| status.restart_count).sum(),
             node: self.spec.node_name,
             phase: self.status.phase,

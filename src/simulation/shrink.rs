@@ -54,7 +54,8 @@ pub fn shrink(script: &Script, tried: &mut dyn FnMut(usize, bool)) -> Result<Opt
             break;
         }
     }
-    while best.0.scenario.nodes.count > 1 {
+    // The nodes of another cluster are what they are.
+    while best.0.scenario.nodes.count > 1 && best.0.export.is_empty() {
         let mut smaller = best.0.clone();
         smaller.scenario.nodes.count /= 2;
         if !attempt(smaller, &mut best)? {

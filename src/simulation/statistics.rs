@@ -10,12 +10,17 @@ use super::invariants::Moment;
 use super::journal::Event;
 use super::scene::{Details, Scene};
 
+/// So many refusals are told, the others counted.
+const REFUSED: usize = 10;
+
 /// What is counted while a run goes on.
 #[derive(Default)]
 pub struct Tally {
     pub deeds: BTreeMap<String, u64>,
     pub process_starts: u64,
     pub panics: u64,
+    refused: Vec<String>,
+    refusals: u64,
     commits: u64,
     requests: u64,
     deliveries: u64,
@@ -35,6 +40,10 @@ pub struct Statistics {
     pub deliveries: u64,
     /// How often each deed was done.
     pub deeds: BTreeMap<String, u64>,
+    /// What users asked for and did not get: the first of them, and how many there were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    pub refusals: u64,
     pub process_starts: u64,
     /// Of actors, those that were asked for included.
     pub panics: u64,
@@ -58,6 +67,12 @@ pub struct Latencies {
 impl Tally {
     pub fn see(&mut self, moment: &Moment<'_>) {
         match &moment.entry.event {
+            Event::Refused { what, .. } => {
+                self.refusals += 1;
+                if self.refused.len() < REFUSED {
+                    self.refused.push(what.clone());
+                }
+            }
             Event::Asked { .. } => self.requests += 1,
             Event::Delivered { .. } => self.deliveries += 1,
             Event::Panicked { .. } => self.panics += 1,
@@ -105,6 +120,8 @@ impl Tally {
             requests: self.requests,
             deliveries: self.deliveries,
             deeds: self.deeds.clone(),
+            refused: self.refused.clone(),
+            refusals: self.refusals,
             process_starts: self.process_starts,
             panics: self.panics,
             pods,

@@ -9,7 +9,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::{Cluster, Condition, Disturbance, Effect, Event, Setup, run};
+use super::{Cluster, Condition, Disturbance, Effect, Event, Setup, Side, run};
 use crate::api::client::{DeleteOptions, ListOptions, Patch, WriteOptions};
 use crate::api::kinds::Registry;
 use crate::api::status::Status;
@@ -250,6 +250,8 @@ fn an_hour_of_peace_writes_nothing_but_heartbeats() {
             .map(|entry| entry.to_string())
             .collect();
         assert_eq!(noise, Vec::<String>::new());
+        let statuses = entries.iter().filter(|entry| matches!(&entry.event, Event::Commit { key, .. } if &*key.collection == "minions"));
+        assert_eq!(statuses.count(), 20 * 12, "a node's status that does not change is written every five minutes");
     };
     run(Setup::new(1, 20), story);
 }
@@ -315,6 +317,29 @@ fn a_store_in_doubt_asks_for_a_new_start_and_then_what_is_durable_counts() {
         cluster.start().await;
         assert_eq!(create("a").await.unwrap_err(), 409, "it had become durable");
         assert!(create("b").await.is_ok());
+    };
+    run(Setup::new(1, 1), story);
+}
+
+#[test]
+fn a_process_that_a_trap_kills_while_it_is_founded_is_started_again() {
+    let story = |cluster: Arc<Cluster>| async move {
+        let service = Registry::built_in().kind("v1", "Service").unwrap();
+        cluster.client.delete(service, "default", "kubernetes", &DeleteOptions::default()).await.unwrap();
+        cluster.crash().await;
+        // The first write of a life makes what is missing.
+        cluster.disk.set_trap(0, Side::Before);
+        let keeper = cluster.clone();
+        let keeper = actix::spawn(async move { keeper.keep().await });
+        cluster.pass(seconds(60)).await;
+        assert!(cluster.client.get(service, "default", "kubernetes").await.is_ok());
+        keeper.abort();
+        let lives = |entry: &super::Entry| match &entry.event {
+            Event::Process { what } => Some(what.clone()),
+            _ => None,
+        };
+        let lives: Vec<String> = cluster.journal.entries().iter().filter_map(lives).collect();
+        assert_eq!(lives, ["0 starts", "0 was killed", "1 starts", "1 was killed at a write, before it was founded", "2 starts"]);
     };
     run(Setup::new(1, 1), story);
 }

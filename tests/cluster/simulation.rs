@@ -146,6 +146,18 @@ invariants:
     assert_eq!(replay.status.code(), Some(1));
     assert_eq!(serde_json::from_slice::<Value>(&replay.stdout).unwrap()["digest"], first["digest"]);
 
+    let stopped = sim(directory.path(), &["replay", "too-many-3.json", "--break-on", "rc/default/load-0", "--verbose", "scheduler"]);
+    let shown = text(&stopped.stdout);
+    assert_eq!(stopped.status.code(), Some(0), "{shown}{}", text(&stopped.stderr));
+    assert!(shown.contains("stopped at ") && shown.contains("\"kind\": \"ReplicationController\""), "{shown}");
+    assert!(shown.contains(" asks     create-subresource pods/default/load-"), "{shown}");
+    let controllers = sim(directory.path(), &["replay", "too-many-3.json", "--until", "5s", "--verbose", "controllers"]);
+    assert!(text(&controllers.stdout).contains("is shown pods: ADDED"), "{}", text(&controllers.stdout));
+    let until = sim(directory.path(), &["replay", "too-many-3.json", "--until", "30s", "--output", "json"]);
+    let halted = serde_json::from_slice::<Value>(&until.stdout).unwrap()["halted"].clone();
+    assert_eq!((&halted["time"], halted["lastEvents"].as_array().unwrap().len()), (&"2026-01-01T00:00:30Z".into(), 20));
+    assert!(text(&sim(directory.path(), &["replay", "too-many-3.json", "--until", "1y"]).stderr).contains("\"1y\" is no time"));
+
     let shrink = sim(directory.path(), &["shrink", "too-many-3.json"]);
     assert!(text(&shrink.stdout).starts_with("1 of 4 deeds are left"), "{}", text(&shrink.stdout));
     assert_eq!(sim(directory.path(), &["replay", "too-many-3.min.json"]).status.code(), Some(1));

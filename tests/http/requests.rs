@@ -217,6 +217,21 @@ fn the_supervision_tree_can_be_seen() {
 }
 
 #[test]
+fn an_administrator_may_kill_an_actor_and_it_is_started_anew() {
+    site(async |site| {
+        let kill = async |path: &str| site.admin().post(&format!("/debug/actors/kill?path={path}"), "").await.code;
+        assert_eq!(site.nobody().post("/debug/actors/kill?path=/writer", "").await.code, 403);
+        assert_eq!(kill("/nonsense").await, 404);
+        assert_eq!(kill("/").await, 400);
+        assert_eq!(kill("/writer").await, 200);
+        // It is answered once the writer is there again.
+        assert_eq!(site.admin().post(CONFIGS, CONFIG).await.code, 201);
+        let tree = site.admin().get("/debug/actors").await.json().to_string();
+        assert!(tree.contains("killed by an administrator"), "{tree}");
+    });
+}
+
+#[test]
 fn a_field_that_a_patch_gives_twice_is_refused_or_warned_of() {
     site(async |site| {
         site.admin().post(CONFIGS, CONFIG).await;
@@ -257,5 +272,25 @@ fn what_is_made_when_asked_for_can_be_read_and_nothing_else() {
             assert_eq!(answer.code, 405, "{method} {path}");
         }
         assert_eq!(admin.get("/api/v1/componentstatuses?watch=true").await.code, 405);
+    });
+}
+
+#[test]
+fn the_openapi_document_comes_in_protobuf_to_who_asks_for_it() {
+    site(async |site| {
+        for accepted in
+            ["application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"]
+        {
+            let answer = site.admin().with("accept", accepted).get("/openapi/v2").await;
+            assert_eq!(
+                (answer.code.as_u16(), answer.header("content-type")),
+                (200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+            );
+            let name = b"\x0a\x16io.k8s.api.core.v1.Pod\x12";
+            assert!(answer.body.windows(name.len()).any(|part| part == name), "the definition of pods, by its name");
+        }
+        let accepted = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+        assert_eq!(site.admin().with("accept", accepted).get("/openapi/v3").await.code, 406);
+        assert_eq!(site.admin().get("/openapi/v2").await.json()["swagger"], "2.0");
     });
 }

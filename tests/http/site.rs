@@ -17,6 +17,7 @@ use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
 use kabuki::http::{Front, server};
 use kabuki::runtime::entropy::Entropy;
+use kabuki::runtime::recording::Recorder;
 use kabuki::runtime::shutdown::Shutdown;
 use kabuki::runtime::store::LocalStore;
 use kabuki::runtime::supervision::{Strategy, Supervisor};
@@ -52,6 +53,7 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor: supervisor.clone(),
+            recorder: Recorder::default(),
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
             api,

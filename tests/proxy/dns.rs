@@ -49,7 +49,7 @@ async fn upstream() -> SocketAddr {
 async fn start(world: &World, upstreams: Vec<SocketAddr>) -> SocketAddr {
     world.create("namespaces", "", json!({"metadata": {"name": "kube-system"}})).await;
     let network = Loopback::new();
-    let options = Options { address: ADDRESS.parse().unwrap(), upstreams, network: network.clone() };
+    let options = Options { address: ADDRESS.parse().unwrap(), upstreams, network: Some(network.clone()) };
     dns::start(&world.supervisor, &world.informers, world.client.clone(), &Entropy::from_seed(5), options);
     network.opened(ADDRESS, 1).await
 }

@@ -50,7 +50,8 @@ pub struct Options {
     pub address: SocketAddr,
     /// See [`name_servers`].
     pub upstreams: Vec<SocketAddr>,
-    pub network: Arc<dyn ServiceNetwork>,
+    /// Without it no sockets are opened.
+    pub network: Option<Arc<dyn ServiceNetwork>>,
 }
 
 /// Starts the name server under a supervisor, and has it make its Service if there is none.
@@ -78,18 +79,20 @@ impl Actor for Dns {
     fn started(&mut self, ctx: &mut Self::Context) {
         let entropy = self.entropy.take().expect("an actor is started once");
         let announce = announce(self.client.clone(), self.options.address, entropy.split("announce"));
-        let serve = serve(self.options.clone(), self.directory.clone(), entropy);
         ctx.spawn(announce.into_actor(self).map(|(), _, _| ()));
-        ctx.spawn(serve.into_actor(self).map(|(), _, _| ()));
+        if let Some(network) = self.options.network.clone() {
+            let serve = serve(self.options.clone(), network, self.directory.clone(), entropy);
+            ctx.spawn(serve.into_actor(self).map(|(), _, _| ()));
+        }
     }
 }
 
 /// Never ends: sockets that fail are opened anew.
-async fn serve(options: Options, directory: Informed, mut entropy: Entropy) {
+async fn serve(options: Options, network: Arc<dyn ServiceNetwork>, directory: Informed, mut entropy: Entropy) {
     directory.synced().await;
     let mut failures = 0;
     loop {
-        match open(&options, &directory).await {
+        match open(&options, &*network, &directory).await {
             Ok(mut server) => {
                 failures = 0;
                 if let Err(error) = server.block_until_done().await {
@@ -103,10 +106,10 @@ async fn serve(options: Options, directory: Informed, mut entropy: Entropy) {
     }
 }
 
-async fn open(options: &Options, directory: &Informed) -> std::io::Result<Server<Handler>> {
+async fn open(options: &Options, network: &dyn ServiceNetwork, directory: &Informed) -> std::io::Result<Server<Handler>> {
     let place = Place::Service(options.address);
-    let socket = UdpSocket::from_std(options.network.bind(place).await?)?;
-    let listener = TcpListener::from_std(options.network.listen(place).await?)?;
+    let socket = UdpSocket::from_std(network.bind(place).await?)?;
+    let listener = TcpListener::from_std(network.listen(place).await?)?;
     let others = options.upstreams.iter().copied().filter(|server| *server != options.address).collect();
     let mut server = Server::new(Handler { directory: directory.clone(), upstreams: Upstreams::new(others) });
     server.register_socket(socket);

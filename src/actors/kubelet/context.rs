@@ -12,10 +12,12 @@ use super::spec::{NodeFacts, service_variables};
 use crate::actors::events::Recorder;
 use crate::actors::informer::{InformerHandle, ObjectKey};
 use crate::api::client::ClientRef;
+use crate::api::quantity::Quantity;
 use crate::runtime::containers::simulated::{Profile, Simulated};
 use crate::runtime::containers::{ContainerRuntime, RuntimeInfo};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
+use crate::runtime::recording::{Findings, Unrecorded};
 
 /// What a node is to be.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Options {
     pub labels: BTreeMap<String, String>,
     pub taints: Vec<Taint>,
     pub max_pods: u32,
+    /// What there is, if that is not what the container runtime says.
+    pub resources: Option<Resources>,
     /// The name server of pods whose DNS policy is `ClusterFirst`.
     pub cluster_dns: Option<IpAddr>,
     pub cluster_domain: String,
@@ -45,11 +49,19 @@ impl Options {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             max_pods: 110,
+            resources: None,
             cluster_dns: None,
             cluster_domain: String::from("cluster.local"),
             port: 0,
         }
     }
+}
+
+/// What a node has and what of it pods may take: quantities by the names of resources.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    pub capacity: BTreeMap<String, Quantity>,
+    pub allocatable: BTreeMap<String, Quantity>,
 }
 
 /// The outside world of a node: each part has a simulated twin.
@@ -58,6 +70,8 @@ pub struct Machine {
     pub runtime: Arc<dyn ContainerRuntime>,
     pub files: Arc<dyn NodeFiles>,
     pub dial: Arc<dyn Dial>,
+    /// Sees what probes and hooks find, and may know it beforehand.
+    pub findings: Arc<dyn Findings>,
 }
 
 impl Machine {
@@ -65,7 +79,8 @@ impl Machine {
     pub fn simulated(profile: Profile, pods: Cidr, entropy: Entropy) -> (Self, Simulated) {
         let runtime = Simulated::new(profile, pods, entropy);
         let dial = Arc::new(SimulatedDial(runtime.clone()));
-        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial }, runtime)
+        let findings = Arc::new(Unrecorded);
+        (Self { runtime: Arc::new(runtime.clone()), files: Arc::new(SimulatedFiles), dial, findings }, runtime)
     }
 }
 

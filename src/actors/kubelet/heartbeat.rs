@@ -16,6 +16,7 @@ use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::flaw::{Flaw, planted};
+use crate::runtime::store::{Revision, Stored};
 
 /// The lease is renewed this often, and is good for four times as long.
 const RENEWAL: Duration = Duration::from_secs(10);
@@ -42,11 +43,20 @@ pub async fn register(context: &Context) -> Result<Object, Status> {
     }
 }
 
+/// What the API was last told, or was seen to know already.
+struct Told {
+    /// When the status was written.
+    at: Instant,
+    /// Of the node, with that status.
+    revision: Revision,
+    trouble: Option<String>,
+}
+
 /// Shows that the node lives, for as long as it does.
 pub async fn beat(context: Arc<Context>) {
     let mut ticks = interval(RENEWAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut reported: Option<Instant> = None;
+    let mut told: Option<Told> = None;
     loop {
         ticks.tick().await;
         if let Err(error) = renew(&context).await {
@@ -56,26 +66,30 @@ pub async fn beat(context: Arc<Context>) {
             }
         }
         let trouble = context.machine.runtime.info().await.err().map(|error| format!("container runtime is down: {error}"));
-        let is_due = reported.is_none_or(|at| at.elapsed() >= REPORT);
-        match report(&context, trouble.as_deref(), is_due).await {
-            Ok(true) => reported = Some(clock::instant()),
-            Ok(false) => {}
+        match report(&context, trouble, told.as_ref()).await {
+            Ok(Some(now)) => told = Some(now),
+            Ok(None) => {}
             Err(error) => tracing::warn!(node = context.options.node_name, %error, "the node's status could not be written"),
         }
     }
 }
 
-/// Writes the node's status if it is due, or if the API has another one, as after a silence in which the node was given up; says whether it
-/// did. A node that was deleted is registered anew.
-async fn report(context: &Context, trouble: Option<&str>, is_due: bool) -> Result<bool, Status> {
+/// Writes the node's status if it is due, or if the API has another one, as after a silence in which the node was given up. `None` if there
+/// is nothing to say. A node that was deleted is registered anew.
+async fn report(context: &Context, trouble: Option<String>, told: Option<&Told>) -> Result<Option<Told>, Status> {
     let kind = Registry::built_in().of::<Node>();
     let known = match context.client.get(kind, "", &context.options.node_name).await {
         Err(error) if error.is_not_found() => register(context).await?,
         result => result?,
     };
+    let told = told.filter(|told| told.at.elapsed() < REPORT);
+    // The same node and the same trouble make the same status.
+    if told.is_some_and(|told| told.revision == known.revision() && told.trouble == trouble) {
+        return Ok(None);
+    }
     let mut value = known.value();
     let old = value["status"].take();
-    let mut new = status(&context.options, &context.info, trouble, &old, clock::now());
+    let mut new = status(&context.options, &context.info, trouble.as_deref(), &old, clock::now());
     // What others say of the node stays.
     let own: Vec<Value> = new["conditions"].as_array().into_iter().flatten().map(|condition| condition["type"].clone()).collect();
     let others = old["conditions"].as_array().into_iter().flatten().filter(|condition| !own.contains(&condition["type"]));
@@ -85,10 +99,13 @@ async fn report(context: &Context, trouble: Option<&str>, is_due: bool) -> Resul
         Value::Object(all) => all.clone().into_iter().chain(new.as_object().cloned().unwrap_or_default()).collect(),
         _ => new,
     };
-    if !is_due && without_heartbeats(&value["status"]) == without_heartbeats(&old) {
-        return Ok(false);
+    if let Some(told) = told
+        && without_heartbeats(&value["status"]) == without_heartbeats(&old)
+    {
+        return Ok(Some(Told { at: told.at, revision: known.revision(), trouble }));
     }
-    context.client.update(kind, "", &context.options.node_name, "status", value, &WriteOptions::default()).await.map(|_| true)
+    let written = context.client.update(kind, "", &context.options.node_name, "status", value, &WriteOptions::default()).await?;
+    Ok(Some(Told { at: clock::instant(), revision: written.revision(), trouble }))
 }
 
 /// A node's status without the times at which it was last looked at.

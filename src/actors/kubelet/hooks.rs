@@ -10,11 +10,31 @@ use super::http_get::http_get;
 use super::probe::http_address;
 use crate::runtime::containers::ContainerId;
 
+/// As what comes of hooks is called where findings are kept.
+const FINDING: &str = "hook";
+
 /// Runs a hook to its end.
 ///
 /// # Errors
 /// It failed, or took longer than `limit`.
 pub async fn run(
+    machine: &Machine,
+    id: &ContainerId,
+    container: &Container,
+    ip: Option<IpAddr>,
+    hook: &LifecycleHandler,
+    limit: Duration,
+) -> Result<(), String> {
+    let result = match machine.findings.known(id, FINDING) {
+        Some(true) => Ok(()),
+        Some(false) => Err("it failed before".to_owned()),
+        None => work(machine, id, container, ip, hook, limit).await,
+    };
+    machine.findings.found(id, FINDING, result.is_ok());
+    result
+}
+
+async fn work(
     machine: &Machine,
     id: &ContainerId,
     container: &Container,

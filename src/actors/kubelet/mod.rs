@@ -26,7 +26,7 @@ mod tests;
 mod volumes;
 mod worker;
 
-pub use context::{Machine, Options};
+pub use context::{Machine, Options, Resources};
 pub use dial::{Dial, SimulatedDial, Tcp};
 pub use files::{Content, Empty, HostFiles, NodeFiles, Ownership, Payload, Place, SimulatedFiles};
 pub use kubelet::{KubeletHandle, start};

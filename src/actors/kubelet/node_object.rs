@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::context::Options;
+use crate::api::quantity::{Format, Quantity};
 use crate::runtime::containers::RuntimeInfo;
 
 /// The version of Kubernetes that is spoken.
@@ -41,22 +42,38 @@ pub fn node(options: &Options, info: &RuntimeInfo) -> Value {
 
 /// What pods may take, in thousandths of a CPU, bytes and pods.
 pub fn allocatable(options: &Options, info: &RuntimeInfo) -> BTreeMap<String, i64> {
+    if let Some(resources) = &options.resources {
+        let amount = |name: &str, quantity: &Quantity| if name == "cpu" { quantity.milli_value() } else { quantity.value() };
+        return resources.allocatable.iter().map(|(name, quantity)| (name.clone(), amount(name, quantity))).collect();
+    }
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let all = [("cpu", number(info.cpus * 1000)), ("memory", number(info.memory_bytes)), ("pods", options.max_pods.into())];
     let storage = (info.storage_bytes > 0).then(|| ("ephemeral-storage", number(info.storage_bytes)));
     all.into_iter().chain(storage).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The node's status. `old` is the last one, whose times of transition stay where nothing changes; `trouble` says why the node is not ready.
-pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
-    let mut capacity = json!({
+/// What there is, and what of it pods may take, as a status says it.
+fn resources(options: &Options, info: &RuntimeInfo) -> (Value, Value) {
+    if let Some(resources) = &options.resources {
+        let written = |all: &BTreeMap<String, Quantity>| -> Value {
+            all.iter().map(|(name, amount)| (name.clone(), Value::from(amount.to_string()))).collect()
+        };
+        return (written(&resources.capacity), written(&resources.allocatable));
+    }
+    let mut all = json!({
         "cpu": info.cpus.to_string(),
-        "memory": format!("{}Ki", info.memory_bytes / 1024),
+        "memory": kibibytes(info.memory_bytes),
         "pods": options.max_pods.to_string(),
     });
     if info.storage_bytes > 0 {
-        capacity["ephemeral-storage"] = format!("{}Ki", info.storage_bytes / 1024).into();
+        all["ephemeral-storage"] = kibibytes(info.storage_bytes).into();
     }
+    (all.clone(), all)
+}
+
+/// The node's status. `old` is the last one, whose times of transition stay where nothing changes; `trouble` says why the node is not ready.
+pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old: &Value, now: Timestamp) -> Value {
+    let (capacity, allocatable) = resources(options, info);
     let addresses = options.node_ips.iter().map(|ip| json!({ "type": "InternalIP", "address": ip.to_string() }));
     let addresses: Vec<Value> = addresses.chain([json!({ "type": "Hostname", "address": options.node_name })]).collect();
     let ready = match trouble {
@@ -72,7 +89,7 @@ pub fn status(options: &Options, info: &RuntimeInfo, trouble: Option<&str>, old:
     let id = options.node_name.as_str();
     let mut status = json!({
         "capacity": capacity,
-        "allocatable": capacity,
+        "allocatable": allocatable,
         "addresses": addresses,
         "conditions": conditions.map(|condition| self::condition(condition, old, now)),
         "nodeInfo": {
@@ -107,6 +124,12 @@ fn condition((kind, status, reason, message): (&str, &str, &str, &str), old: &Va
     })
 }
 
+/// As the API writes it, so that what is there can be compared with it.
+fn kibibytes(bytes: u64) -> String {
+    let whole = i64::try_from(bytes / 1024 * 1024).unwrap_or(i64::MAX);
+    Quantity::from_value(whole, Format::BinarySi).to_string()
+}
+
 fn seconds(time: Timestamp) -> Value {
     Timestamp::from_second(time.as_second()).expect("a second of a timestamp is one").to_string().into()
 }
@@ -130,8 +153,8 @@ mod tests {
             warning: None,
         };
         let said = |storage| status(&options, &info(storage), None, &Value::Null, Timestamp::UNIX_EPOCH)["allocatable"].clone();
-        assert_eq!(said(5 << 30), json!({"cpu": "2", "memory": "1048576Ki", "pods": "110", "ephemeral-storage": "5242880Ki"}));
-        assert_eq!(said(0), json!({"cpu": "2", "memory": "1048576Ki", "pods": "110"}));
+        assert_eq!(said(5 << 30), json!({"cpu": "2", "memory": "1Gi", "pods": "110", "ephemeral-storage": "5Gi"}));
+        assert_eq!(said(0), json!({"cpu": "2", "memory": "1Gi", "pods": "110"}));
         assert_eq!(allocatable(&options, &info(5 << 30))["ephemeral-storage"], 5 << 30);
     }
 }

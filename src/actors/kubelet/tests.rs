@@ -54,6 +54,7 @@ impl Scene {
             runtime: Arc::new(self.runtime.clone()),
             files: Arc::new(SimulatedFiles),
             dial: Arc::new(SimulatedDial(self.runtime.clone())),
+            findings: Arc::new(crate::runtime::recording::Unrecorded),
         };
         let mut options = Options::new("n1", "192.0.2.1".parse().unwrap());
         options.pod_range = Some("10.244.0.0/24".parse().unwrap());

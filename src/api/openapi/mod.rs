@@ -1,6 +1,7 @@
 //! OpenAPI documents of what is served: enough for clients to explain types, to find out what the verbs take and to merge
 //! (<https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition>).
 
+mod gnostic;
 mod paths;
 mod schemas;
 
@@ -23,6 +24,8 @@ enum Edition {
 #[derive(Clone, Debug)]
 pub struct Document {
     pub json: Bytes,
+    /// Of `/openapi/v2` only: clients that read protobuf there read JSON elsewhere.
+    pub protobuf: Option<Bytes>,
     /// Changes when the document does: what `?hash=` of its address and its ETag say.
     pub hash: String,
 }
@@ -50,15 +53,16 @@ pub fn documents(registry: &Registry) -> Documents {
         .iter()
         .map(|(root, document)| (root.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{root}?hash={}", document.hash)})))
         .collect();
-    let all: Vec<&KindRef> = registry.all().collect();
-    Documents { index: Document::new(&json!({"paths": addresses})), versions, all: Document::new(&described(Edition::V2, &all)) }
+    let all = described(Edition::V2, &registry.all().collect::<Vec<_>>());
+    let protobuf = Some(gnostic::encode(&all).into());
+    Documents { index: Document::new(&json!({"paths": addresses})), versions, all: Document { protobuf, ..Document::new(&all) } }
 }
 
 impl Document {
     fn new(value: &Value) -> Self {
         let json = value.to_string();
         let hash = Sha256::digest(&json).iter().map(|byte| format!("{byte:02X}")).collect();
-        Self { json: json.into(), hash }
+        Self { json: json.into(), protobuf: None, hash }
     }
 }
 

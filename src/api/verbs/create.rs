@@ -23,7 +23,7 @@ impl Api {
         if !revision.is_empty() && revision != "0" {
             return Err(Status::new(500, Reason::Unknown, "resourceVersion should not be set on objects to be created"));
         }
-        let generated = self.generate_name(&mut draft);
+        let generated = self.generate_name(kind, &mut draft);
         (kind.defaults)(&mut draft);
         let asked = addresses::asked(kind, &draft);
         for _ in 0..ATTEMPTS {
@@ -40,7 +40,7 @@ impl Api {
                     addresses::ask(&mut draft, &asked);
                     if lost == 0 {
                         metadata(&mut draft).remove("name");
-                        self.generate_name(&mut draft);
+                        self.generate_name(kind, &mut draft);
                     }
                 }
             }

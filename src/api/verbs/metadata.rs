@@ -80,14 +80,17 @@ pub(super) fn check_name(target: &Target, body: &mut Value) -> Result<(), Status
 
 impl Api {
     /// Names a new object that has none but a `generateName`; says whether it did.
-    pub(super) fn generate_name(&self, object: &mut Value) -> bool {
+    pub(super) fn generate_name(&self, kind: &Kind, object: &mut Value) -> bool {
         let metadata = metadata(object);
         let prefix = text(metadata, "generateName");
         if prefix.is_empty() || !text(metadata, "name").is_empty() {
             return false;
         }
         let prefix: String = prefix.chars().take(GENERATED_PREFIX).collect();
-        metadata.insert("name".into(), format!("{prefix}{}", self.suffix()).into());
+        let namespace = text(metadata, "namespace");
+        let given = self.0.settings.identities.as_ref().and_then(|given| given.name(&kind.collection, namespace, &prefix));
+        let name = given.unwrap_or_else(|| format!("{prefix}{}", self.suffix()));
+        metadata.insert("name".into(), name.into());
         true
     }
 
@@ -98,7 +101,9 @@ impl Api {
             metadata.remove(field);
         }
         drop_managed_fields(metadata);
-        metadata.insert("uid".into(), self.uid().into());
+        let key = super::key(kind, text(metadata, "namespace"), text(metadata, "name"));
+        let given = self.0.settings.identities.as_ref().and_then(|given| given.uid(&key));
+        metadata.insert("uid".into(), given.unwrap_or_else(|| self.uid()).into());
         metadata.insert("creationTimestamp".into(), now());
         if kind.traits.generation {
             metadata.insert("generation".into(), 1.into());

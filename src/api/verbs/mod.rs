@@ -17,7 +17,9 @@ mod get;
 mod list;
 mod local_client;
 mod metadata;
+mod mutation;
 mod patch;
+mod restore;
 mod scale;
 mod selection;
 mod subresource;
@@ -38,6 +40,8 @@ pub use delete::Deleted;
 pub use list::parse_revision;
 pub use local_client::LocalClient;
 pub use metadata::settle_namespace;
+pub use mutation::{Change, Mutation};
+pub use restore::adopted;
 pub use target::Target;
 pub use update::Updated;
 
@@ -65,6 +69,17 @@ pub struct Settings {
     pub ranges: ServiceRanges,
     /// Signs the tokens of service accounts; without it none are given.
     pub tokens: Option<Arc<Tokens>>,
+    /// What is given before chance is asked.
+    pub identities: Option<Arc<dyn Identities>>,
+}
+
+/// The names and UIDs that objects have been given before: those of a run that is lived through again.
+pub trait Identities: Send + Sync + 'static {
+    /// The name of the next object in that collection and namespace with that `generateName`.
+    fn name(&self, collection: &str, namespace: &str, prefix: &str) -> Option<String>;
+
+    /// The UID of the next object at that key.
+    fn uid(&self, key: &Key) -> Option<String>;
 }
 
 /// How often a consistent read looks whether a store that is fed from elsewhere has come far enough.

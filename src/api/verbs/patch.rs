@@ -1,5 +1,7 @@
 //! Changing an object by a patch.
 
+use serde_json::Value;
+
 use super::{Api, Call, Target, metadata};
 use crate::api::client::Patch;
 use crate::api::kinds::Subresource;
@@ -14,8 +16,8 @@ impl Api {
     /// # Errors
     /// `NotFound`, `Conflict`, `Invalid`, a patch that does not fit, what admission has against the outcome.
     pub async fn patch(&self, call: &Call, target: &Target, patch: &Patch, strict: &[String]) -> Result<Object, Status> {
-        let change = |old: &Object| {
-            let mut value = call.heed(patch::apply(target.body(), &old.value(), patch, strict, call.options.field_validation)?);
+        let change = |_: &Object, old: &Value| {
+            let mut value = call.heed(patch::apply(target.body(), old, patch, strict, call.options.field_validation)?);
             metadata::check_name(target, &mut value)?;
             Ok(value)
         };

@@ -21,15 +21,16 @@ impl Api {
         &self,
         call: &Call,
         target: &Target,
-        mut change: impl FnMut(&Object) -> Result<Value, Status>,
+        mut change: impl FnMut(&Object, &Value) -> Result<Value, Status>,
     ) -> Result<Object, Status> {
         let whole = Target { subresource: None, ..target.clone() };
         let changed = self
-            .modify(call, &whole, |old| {
-                let wanted = change(&scale(old)?)?;
+            .modify(call, &whole, |old, value| {
+                let shown = scale(old)?;
+                let wanted = change(&shown, &shown.value())?;
                 let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
                 check(&target.name, replicas)?;
-                let mut object = old.value();
+                let mut object = value.clone();
                 object["spec"]["replicas"] = replicas.into();
                 for field in ["resourceVersion", "uid"] {
                     if let Some(value) = wanted["metadata"].get(field) {

@@ -31,7 +31,7 @@ impl Api {
         metadata::settle(&target.kind, &target.namespace, &mut body)?;
         metadata::check_name(target, &mut body)?;
         if target.subresource == Some(Subresource::Scale) {
-            let object = self.set_scale(call, target, |_| Ok(body.clone())).await?;
+            let object = self.set_scale(call, target, |_, _| Ok(body.clone())).await?;
             return Ok(Updated { object, created: false });
         }
         let uid = text(metadata(&mut body), "uid").to_owned();
@@ -40,7 +40,7 @@ impl Api {
             return Ok(Updated { object, created: true });
         }
         let object = self
-            .modify(call, target, |old| {
+            .modify(call, target, |old, _| {
                 let current = old.meta().uid.as_str();
                 if uid.is_empty() || uid == current { Ok(body.clone()) } else { Err(wrong_uid(target, &uid, current)) }
             })
@@ -75,25 +75,25 @@ impl Api {
         Err(modified(kind, &target.name))
     }
 
-    /// Changes an object by what `change` makes of its present state (as this version shows it). Tried again when another write
+    /// Changes an object by what `change` makes of its present state (as this version shows it, and its value). Tried again when another write
     /// came first, unless the changed object names the `resourceVersion` that it is made from.
     pub(super) async fn modify(
         &self,
         call: &Call,
         target: &Target,
-        mut change: impl FnMut(&Object) -> Result<Value, Status>,
+        mut change: impl FnMut(&Object, &Value) -> Result<Value, Status>,
     ) -> Result<Object, Status> {
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
             let old = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
             let old = shown(&target.kind, old);
-            let mut new = change(&old)?;
+            let before = old.value();
+            let mut new = change(&old, &before)?;
             let pinned = pinned(target, &mut new)?;
             let unchecked = planted(Flaw::StatusFromStaleObject) && target.subresource == Some(Subresource::Status);
             if pinned.is_some_and(|revision| revision != old.revision()) && !unchecked {
                 return Err(modified(&target.kind, &target.name));
             }
-            let before = old.value();
             let beside = self.prepare_changed(call, target, &snapshot, &mut new, &before)?;
             if let Some(object) = self.replace(call, target, &old, before, new, beside).await? {
                 return Ok(object);

@@ -9,14 +9,14 @@ pub struct List {}
 
 impl List {
     pub fn run(self) -> Result<(), Failure> {
-        println!("scenarios:");
+        say!("scenarios:");
         for (name, text) in scenarios::SHIPPED {
-            println!("  {name:<22} {}", Scenario::read(text)?.about);
+            say!("  {name:<22} {}", Scenario::read(text)?.about);
         }
         for (title, is_users) in [("\nfaults:", false), ("\ndoings of users:", true)] {
-            println!("{title}");
+            say!("{title}");
             for entry in catalogue().iter().filter(|entry| entry.is_users == is_users) {
-                println!("  {:<22} {}", entry.name, entry.about);
+                say!("  {:<22} {}", entry.name, entry.about);
             }
         }
         Ok(())

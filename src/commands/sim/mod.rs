@@ -1,5 +1,10 @@
 //! `kabuki sim`: a cluster's bad day in simulated time, and the same day again.
 
+/// Prints a line to standard output, as `println!` does, for a reader that may go.
+macro_rules! say {
+    ($($line:tt)*) => { $crate::commands::print::line(&format!($($line)*)) };
+}
+
 mod coverage;
 mod list;
 mod plant;
@@ -10,7 +15,10 @@ mod report;
 mod run;
 mod scenarios;
 mod schema;
+mod serve;
 mod shrink;
+mod source;
+mod verbose;
 
 use std::process::ExitCode;
 
@@ -37,6 +45,8 @@ enum Command {
     Coverage(coverage::Coverage),
     /// Make a page of a failure that a person can read
     Report(report::Report),
+    /// Serve the API of a simulated cluster whose clock moves when a request asks for it
+    Serve(serve::Serve),
     /// Print the JSON Schema of scenarios
     Schema(schema::Schema),
 }
@@ -61,6 +71,7 @@ impl Sim {
             Command::Shrink(command) => command.run().map(|()| true),
             Command::Coverage(command) => command.run(),
             Command::Report(command) => command.run().map(|()| true),
+            Command::Serve(command) => command.run().map(|()| true),
             Command::Schema(command) => command.run().map(|()| true),
         };
         match outcome {

@@ -21,7 +21,7 @@ impl Report {
         let (outcome, journal) = rehearse(&failure.script, &Watching { keeps_journal: true, ..Watching::default() })?;
         let page = report(&outcome, &journal.entries());
         std::fs::write(&self.html, page).map_err(|error| format!("{}: {error}", self.html.display()))?;
-        println!("{} written", self.html.display());
+        say!("{} written", self.html.display());
         Ok(())
     }
 }

@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 use super::plant::Plant;
 use super::progress::Progress;
 use super::replay::FailureFile;
+use super::source::Source;
 use super::{Output, print, scenarios};
 use crate::commands::Failure;
 use crate::runtime::clock;
-use crate::simulation::{RunOutcome, Scenario, Script, Watching, rehearse};
+use crate::simulation::{Export, RunOutcome, Scenario, Script, Watching, rehearse};
 
 #[derive(Args, Debug)]
 pub struct Run {
@@ -34,11 +35,13 @@ pub struct Run {
     #[arg(long)]
     nodes: Option<u32>,
     /// Instead of the scenario's
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["from_kubeconfig", "from_objects"])]
     pods: Option<u32>,
     /// Where failures are written
     #[arg(long, default_value = ".")]
     failures: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
     #[command(flatten)]
@@ -56,13 +59,17 @@ impl Run {
     /// Whether nothing was broken.
     pub fn run(self) -> Result<bool, Failure> {
         let mut scenario = scenarios::find(&self.scenario)?;
+        if !self.failures.is_dir() {
+            return Err(format!("--failures {}: there is no such directory", self.failures.display()).into());
+        }
         scenario.nodes.count = self.nodes.unwrap_or(scenario.nodes.count);
         scenario.pods = self.pods.unwrap_or(scenario.pods);
         scenario.check()?;
+        let export = self.source.export()?;
         let _planted = self.plant.take_root();
         match self.seeds.clone() {
-            None => self.one(&scenario.script(self.seed)),
-            Some(seeds) => self.many(&scenario, seeds),
+            None => self.one(&scenario.script(self.seed).from(export)),
+            Some(seeds) => self.many(&scenario, &export, seeds),
         }
     }
 
@@ -75,7 +82,7 @@ impl Run {
         Ok(outcome.violation.is_none())
     }
 
-    fn many(&self, scenario: &Scenario, seeds: RangeInclusive<u64>) -> Result<bool, Failure> {
+    fn many(&self, scenario: &Scenario, export: &Export, seeds: RangeInclusive<u64>) -> Result<bool, Failure> {
         let (begun, last) = (clock::instant(), *seeds.end());
         let (next, stop) = (AtomicU64::new(*seeds.start()), AtomicBool::new(false));
         let broken: Mutex<Vec<(Script, RunOutcome, Duration)>> = Mutex::default();
@@ -87,7 +94,7 @@ impl Run {
                 if seed > last {
                     break;
                 }
-                let script = scenario.clone().script(seed);
+                let script = scenario.clone().script(seed).from(export.clone());
                 let run = clock::instant();
                 let (outcome, _) = rehearse(&script, &Watching::default())?;
                 done.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +119,7 @@ impl Run {
         }
         if self.output == Output::Text {
             let (done, wall) = (done.into_inner(), begun.elapsed().as_secs_f64());
-            println!("{}: {done} seeds in {wall:.1} s, {} of them broken", scenario.name, broken.len());
+            say!("{}: {done} seeds in {wall:.1} s, {} of them broken", scenario.name, broken.len());
         }
         Ok(broken.is_empty())
     }

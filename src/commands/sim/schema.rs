@@ -9,7 +9,7 @@ pub struct Schema {}
 
 impl Schema {
     pub fn run(self) -> Result<(), Failure> {
-        println!("{}", serde_json::to_string_pretty(&schema_for!(Scenario))?);
+        say!("{}", serde_json::to_string_pretty(&schema_for!(Scenario))?);
         Ok(())
     }
 }

@@ -28,7 +28,7 @@ impl Shrink {
             return Err(format!("{}: it breaks nothing any more", self.failure.display()).into());
         };
         let path = self.failure.with_extension("min.json");
-        println!(
+        say!(
             "{} of {} deeds are left, {} nodes, {} pods:",
             script.steps.len(),
             failure.script.steps.len(),
@@ -36,11 +36,11 @@ impl Shrink {
             script.scenario.pods
         );
         for step in &script.steps {
-            println!("  {} {}", step.at, serde_json::to_string(&step.deed)?);
+            say!("  {} {}", step.at, serde_json::to_string(&step.deed)?);
         }
-        println!("broken: {}: {}", violation.invariant, violation.what);
+        say!("broken: {}: {}", violation.invariant, violation.what);
         FailureFile::new(script, violation, digest).write(&path)?;
-        println!("again: kabuki sim replay {}", path.display());
+        say!("again: kabuki sim replay {}", path.display());
         Ok(())
     }
 }

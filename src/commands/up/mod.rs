@@ -3,8 +3,9 @@
 mod nodes;
 mod process;
 mod progress;
+mod recording;
 mod services;
-mod signals;
+pub(super) mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use super::Failure;
 use super::access::default_data_directory;
 use crate::runtime::network::Cidr;
 use process::Process;
+use recording::Recording;
 use signals::Asked;
 
 /// The fewest addresses that services can do with: the API has the first, the name server the tenth.
@@ -47,6 +49,8 @@ pub struct Up {
     /// The addresses of pods
     #[arg(long, default_value = "10.244.0.0/16")]
     pod_cidr: Cidr,
+    #[command(flatten)]
+    recording: Recording,
 }
 
 /// What runs the containers.
@@ -104,6 +108,9 @@ impl Up {
             return Err(
                 format!("--service-cidr {} and --pod-cidr {} overlap: choose ranges apart", self.service_cidr, self.pod_cidr).into()
             );
+        }
+        if !self.service_cidr.address().is_ipv4() {
+            return Err(format!("--service-cidr {}: services have IPv4 addresses here", self.service_cidr).into());
         }
         if self.service_cidr.size() < SERVICE_ADDRESSES {
             let range = self.service_cidr;

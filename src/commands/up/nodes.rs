@@ -17,6 +17,7 @@ use crate::runtime::containers::docker::{Docker, DockerOptions};
 use crate::runtime::containers::simulated::Profile;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{Cidr, PodNetwork, RoutedNetwork};
+use crate::runtime::recording::{NodeRecord, Record, RecordedRuntime, Recorder, Unrecorded};
 use crate::runtime::supervision::Supervisor;
 
 /// What nodes are started with.
@@ -27,6 +28,7 @@ pub struct Ground<'a> {
     pub client: &'a dyn Fn(&str) -> ClientRef,
     pub directory: &'a NodeDirectory,
     pub entropy: &'a Entropy,
+    pub recorder: &'a Recorder,
     /// Where this machine keeps what its pods are given.
     pub data: &'a Path,
     /// The name that sets this cluster's containers, links and rules apart.
@@ -65,7 +67,7 @@ pub async fn start(options: &Up, ground: &Ground<'_>) -> Result<Nodes, Failure> 
             Err(failure) => eprintln!("{failure}; containers are simulated: they run nothing"),
         }
     }
-    simulated(options, ground, &pods)
+    simulated(options, ground, &pods).await
 }
 
 async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nodes, Failure> {
@@ -84,32 +86,60 @@ async fn real(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nod
     let socket = docker_socket()?;
     let docker = DockerOptions { socket, cluster: ground.cluster.into(), node: name.clone(), network };
     let docker = Docker::connect(docker).await?;
-    let machine = Machine { runtime: Arc::new(docker), files: Arc::new(HostFiles::new(ground.data.join("kubelet"))), dial: Arc::new(Tcp) };
+    let files = Arc::new(HostFiles::new(ground.data.join("kubelet")));
+    let machine = Machine { runtime: Arc::new(docker), files, dial: Arc::new(Tcp), findings: Arc::new(Unrecorded) };
     let info = machine.runtime.info().await?;
     let range = node_range(options.pod_cidr, 0, 1)?;
-    run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name.clone(), address) });
+    run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name.clone(), address) }).await?;
     let description = format!("containers run on {} {}, on the node {name}", info.name, info.version);
     Ok(Nodes { description, host: Some(Host { name, address, routed }) })
 }
 
-fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nodes, Failure> {
+async fn simulated(options: &Up, ground: &Ground<'_>, pods: &PodRouter) -> Result<Nodes, Failure> {
     let count = options.nodes.unwrap_or(1);
     for index in 0..count {
         let name = format!("node-{index}");
         let range = node_range(options.pod_cidr, index, count)?;
         let (machine, _) = Machine::simulated(Profile::default(), range, ground.entropy.split(&name));
         let address = IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::new(172, 16, 0, 1)) + index));
-        run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name, address) });
+        run(options, ground, pods, machine, Options { pod_range: Some(range), ..Options::new(name, address) }).await?;
     }
     let plural = if count == 1 { "" } else { "s" };
     Ok(Nodes { description: format!("containers are simulated, on {count} node{plural}"), host: None })
 }
 
-fn run(options: &Up, ground: &Ground<'_>, pods: &PodRouter, machine: Machine, node: Options) {
+async fn run(options: &Up, ground: &Ground<'_>, pods: &PodRouter, machine: Machine, node: Options) -> Result<(), Failure> {
     let client = (ground.client)(&format!("system:node:{}", node.node_name));
     let node = Options { cluster_dns: options.service_cidr.nth(10), labels: BTreeMap::new(), ..node };
+    let machine = if ground.recorder.is_on() { recorded(ground.recorder, machine, &node).await? } else { machine };
     let handle = kubelet::start(ground.root, client, ground.informers, pods, machine, ground.entropy, node);
     ground.directory.register(&handle.node_name, handle.streams);
+    Ok(())
+}
+
+/// A machine whose containers are recorded, with what there is of them already.
+async fn recorded(recorder: &Recorder, machine: Machine, node: &Options) -> Result<Machine, Failure> {
+    let info = machine.runtime.info().await?;
+    recorder.write(|| {
+        Record::Node(NodeRecord {
+            name: node.node_name.clone(),
+            addresses: node.node_ips.clone(),
+            pod_range: node.pod_range.map(|range| range.to_string()),
+            labels: node.labels.clone(),
+            cluster_dns: node.cluster_dns,
+            runtime: info.name,
+            version: info.version,
+            kernel: info.kernel,
+            operating_system: info.operating_system,
+            architecture: info.architecture,
+            cpus: info.cpus,
+            memory_bytes: info.memory_bytes,
+            storage_bytes: info.storage_bytes,
+        })
+    });
+    let runtime = Arc::new(RecordedRuntime::new(machine.runtime.clone(), &node.node_name, recorder.clone()));
+    runtime.look().await?;
+    Ok(Machine { runtime: runtime.clone(), findings: runtime, ..machine })
 }
 
 /// The share of one of several nodes in the range of all pods.

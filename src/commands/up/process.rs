@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::nodes::{self, Ground, host_address};
+use super::recording;
 use super::services;
 use super::signals::Asked;
 use super::{StoreKind, Up};
@@ -26,6 +27,7 @@ use crate::http::identity::Identity;
 use crate::http::server;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::entropy::Entropy;
+use crate::runtime::recording::{Record, RecordedEngine, Recorder, Start};
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::store::{Bounds, Embedded, Engine, LocalStore, Volatile, create_directory};
 use crate::runtime::supervision::{Ended, Strategy, Supervisor, SupervisorSpec};
@@ -37,6 +39,9 @@ const FRONT: &str = "http";
 pub struct Process {
     root: Supervisor,
     store: Arc<LocalStore<Object>>,
+    recorder: Recorder,
+    /// One line, if there is a recording.
+    pub recording: Option<String>,
     pub kubeconfig: PathBuf,
     /// From the call of [`Process::start`] to the first answer that could be given.
     pub ready_after: Duration,
@@ -50,16 +55,17 @@ impl Process {
         let begun: Instant = clock::instant();
         create_directory(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
         let entropy = Entropy::from_system();
-        let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")));
-        let store = store(options.store, directory, &root)?;
+        let engine = engine(options.store, directory)?;
+        let recorder = options.recording.start(directory)?;
+        let panics = recording::panics(recorder.clone());
+        let root = Supervisor::root(SupervisorSpec::new(Strategy::OneForOne).entropy(entropy.split("supervision")).on_panic(panics));
         let listener = server::listen(options.listen)?;
         let address = listener.local_addr()?;
-        // The service `kubernetes` has the first address of the range.
-        let names = [Some(address.ip()), options.service_cidr.nth(1)];
-        let names: Vec<String> = names.into_iter().flatten().map(|address| address.to_string()).collect();
-        let identity = Identity::open(directory, &names)?;
+        let identity = identity(options, directory, address)?;
+        recorder.write(|| Record::Start(beginning(options, &entropy, advertised(address), identity.authority.pem())));
+        let store = store(engine, &root, &recorder)?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
-        let settings = Settings { ranges, tokens: Some(identity.tokens.clone()) };
+        let settings = Settings { ranges, tokens: Some(identity.tokens.clone()), ..Settings::default() };
         let api = Api::new(store.clone(), entropy.split("api"), settings);
         bootstrap(&api, advertised(address)).await?;
         // What happened before anybody could watch is nobody's history.
@@ -76,6 +82,7 @@ impl Process {
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor: root.clone(),
+            recorder: recorder.clone(),
             entropy: Mutex::new(entropy.split("http")),
             shutdown: Shutdown::new(),
             api,
@@ -94,12 +101,14 @@ impl Process {
             client: &clients.of,
             directory: &nodes,
             entropy: &entropy,
+            recorder: &recorder,
             data: directory,
             cluster: &cluster,
         };
         let nodes = nodes::start(options, &ground).await?;
         services::start(options, &ground, &nodes, address).await?;
-        Ok(Self { root, store, kubeconfig, ready_after, has_nodes: options.nodes != Some(0), description: nodes.description })
+        let (has_nodes, recording) = (options.nodes != Some(0), options.recording.describe());
+        Ok(Self { root, store, recorder, recording, kubeconfig, ready_after, has_nodes, description: nodes.description })
     }
 
     /// Runs until somebody asks it to stop, then stops in order.
@@ -125,9 +134,11 @@ impl Process {
     /// Stops in order; containers go on.
     pub async fn stop(self) {
         eprintln!("stopping; containers keep running");
+        self.recorder.write(|| Record::Stop);
         // First, so that nobody is answered by half a cluster.
         self.root.stop_child(FRONT).await;
         self.root.stop().await;
+        self.recorder.close();
     }
 }
 
@@ -139,11 +150,37 @@ fn advertised(listening: SocketAddr) -> SocketAddr {
     }
 }
 
-/// The writer has a thread of its own, since it waits for the disk.
-fn store(kind: StoreKind, directory: &Path, root: &Supervisor) -> Result<Arc<LocalStore<Object>>, Failure> {
-    let engine: Arc<dyn Engine> = match kind {
+/// What a recording says of a process's beginning.
+fn beginning(options: &Up, entropy: &Entropy, advertised: SocketAddr, authority: &str) -> Start {
+    Start {
+        seed: entropy.seed(),
+        service_range: options.service_cidr.to_string(),
+        pod_range: options.pod_cidr.to_string(),
+        advertised,
+        authority: authority.to_owned(),
+        forgets: options.store == StoreKind::Memory,
+    }
+}
+
+fn identity(options: &Up, directory: &Path, listening: SocketAddr) -> Result<Identity, Failure> {
+    // The service `kubernetes` has the first address of the range.
+    let names = [Some(listening.ip()), options.service_cidr.nth(1)];
+    let names: Vec<String> = names.into_iter().flatten().map(|address| address.to_string()).collect();
+    Ok(Identity::open(directory, &names)?)
+}
+
+fn engine(kind: StoreKind, directory: &Path) -> Result<Arc<dyn Engine>, Failure> {
+    Ok(match kind {
         StoreKind::Embedded => Arc::new(Embedded::open(directory)?),
         StoreKind::Memory => Arc::new(Volatile),
+    })
+}
+
+/// The writer has a thread of its own, since it waits for the disk.
+fn store(engine: Arc<dyn Engine>, root: &Supervisor, recorder: &Recorder) -> Result<Arc<LocalStore<Object>>, Failure> {
+    let engine = match recorder.is_on() {
+        true => Arc::new(RecordedEngine::new(engine, recorder.clone())),
+        false => engine,
     };
     let supervisor = root.supervisor("store", Strategy::OneForOne);
     Ok(Arc::new(LocalStore::start(&supervisor, engine, Bounds::default())?))

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub fn introduce(process: &Process) {
     println!("ready in {:.2} s", process.ready_after.as_secs_f64());
     println!("{}", process.description);
+    process.recording.iter().for_each(|recording| println!("{recording}"));
     println!("export KUBECONFIG={}", process.kubeconfig.display());
 }
 

@@ -9,6 +9,7 @@ use crate::actors::dns;
 use crate::actors::proxy::{self, Node};
 use crate::commands::Failure;
 use crate::runtime::network::{NodeOnly, ServiceNamespace, ServiceNetwork};
+use crate::runtime::recording::Record;
 use crate::runtime::supervision::Strategy;
 
 /// Starts the proxy, and the name server where service addresses can be reached. Where nothing runs, it keeps its table and opens no sockets.
@@ -39,7 +40,9 @@ pub async fn start(options: &Up, ground: &Ground<'_>, nodes: &Nodes, api_server:
     let network = network.filter(|network| network.has_service_addresses());
     if let (Some(network), Some(address)) = (network, options.service_cidr.nth(10)) {
         let upstreams = dns::name_servers(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
-        let options = dns::Options { address: SocketAddr::new(address, 53), upstreams, network };
+        let address = SocketAddr::new(address, 53);
+        ground.recorder.write(|| Record::NameServer { address });
+        let options = dns::Options { address, upstreams, network: Some(network) };
         dns::start(&supervisor, ground.informers, (ground.client)("system:dns"), ground.entropy, options);
     }
     Ok(())

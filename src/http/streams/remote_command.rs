@@ -59,6 +59,9 @@ pub async fn exec(exchange: &Exchange, pod: &Pod, target: PodTarget, payload: we
     }
     let container = streams::container(pod, exchange.query.text("container"))?;
     let node = node(exchange, pod)?;
+    if !websocket::is_asked_for(exchange) {
+        streams::runs(pod, &container)?;
+    }
     let (response, socket) = websocket::accept(exchange, payload, &PROTOCOLS, Some("channel.k8s.io"))?;
     let options = ExecOptions { command, stdin, stdout, stderr, tty, size: None };
     let session = node.exec(&target, &container, &options).await?;
@@ -70,6 +73,9 @@ pub async fn attach(exchange: &Exchange, pod: &Pod, target: PodTarget, payload: 
     let Wanted { stdin, stdout, stderr, tty } = Wanted::new(exchange, "PodAttachOptions")?;
     let container = streams::container(pod, exchange.query.text("container"))?;
     let node = node(exchange, pod)?;
+    if !websocket::is_asked_for(exchange) {
+        streams::runs(pod, &container)?;
+    }
     let (response, socket) = websocket::accept(exchange, payload, &PROTOCOLS, Some("channel.k8s.io"))?;
     let session = node.attach(&target, &container, &AttachOptions { stdin, stdout, stderr, tty }).await?;
     // How the container ended is told by its pod: to attach to it was a success.

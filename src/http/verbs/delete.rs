@@ -8,7 +8,7 @@ use super::{collection, read_body, shape};
 use crate::api::client::DeleteOptions;
 use crate::api::kinds::KindRef;
 use crate::api::status::Status;
-use crate::api::verbs::Target;
+use crate::api::verbs::{Change, Mutation, Target};
 use crate::http::front::Exchange;
 use crate::http::negotiation::Offer;
 use crate::http::{body, options, response};
@@ -16,7 +16,8 @@ use crate::http::{body, options, response};
 pub async fn object(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
     let representation = exchange.negotiate(Offer::Objects { streams: false })?;
     let options = delete_options(exchange, payload).await?;
-    let deleted = exchange.front.api.delete(&exchange.user, target, &options).await?;
+    let asked = exchange.ask(|| Mutation::of(target, Change::Delete { options: options.clone() }));
+    let deleted = exchange.told(asked, exchange.front.api.delete(&exchange.user, target, &options).await)?;
     let kind = &target.kind;
     if deleted.gone && !kind.traits.answers_deleted {
         let mut details = json!({"name": target.name, "kind": kind.plural, "uid": deleted.object.uid()});
@@ -36,7 +37,9 @@ pub async fn collection(exchange: &Exchange, kind: &KindRef, namespace: &str, pa
     let representation = exchange.negotiate(Offer::Objects { streams: false })?;
     let options = delete_options(exchange, payload).await?;
     let list = options::list(&exchange.query)?;
-    let deleted = exchange.front.api.delete_collection(&exchange.user, kind, namespace, &list, &options).await?;
+    let change = || Change::DeleteCollection { selection: list.clone(), options: options.clone() };
+    let asked = exchange.ask(|| Mutation::of_collection(kind, namespace, change()));
+    let deleted = exchange.told(asked, exchange.front.api.delete_collection(&exchange.user, kind, namespace, &list, &options).await)?;
     collection::respond(exchange, representation, kind, &deleted).await
 }
 

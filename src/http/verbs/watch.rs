@@ -17,11 +17,16 @@ use crate::api::table::{self, IncludeObject};
 use crate::http::front::Exchange;
 use crate::http::negotiation::{Offer, Shape};
 use crate::http::{options, response};
+use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
 use crate::runtime::store::{Revision, Stored};
 
 /// Pending events are joined into chunks of about this size: one chunk an event would cost three times as much over HTTP/2.
 const CHUNK: usize = 64 * 1024;
+
+/// Chunks of one watch follow each other by this at least, so that a busy collection's events share what a chunk costs: a TLS record, a
+/// system call and a wake-up for each watcher. What comes after a silence goes at once.
+const PACE: Duration = Duration::from_millis(4);
 
 /// How long a watch lasts whose client does not say: between this and twice this, so that watches that began together do not end together.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -45,7 +50,8 @@ pub async fn watch(exchange: Exchange, kind: &KindRef, namespace: &str, name: &s
 
 /// The events as chunks of a body. It is read only as fast as the client reads, and holds one chunk at most.
 fn chunks(events: WatchStream, encoder: Encoder, shutdown: Shutdown) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
-    stream::unfold((events, encoder, shutdown), |(mut events, mut encoder, shutdown)| async move {
+    let begun = clock::instant();
+    stream::unfold((events, encoder, shutdown, begun), |(mut events, mut encoder, shutdown, not_before)| async move {
         let mut chunk = BytesMut::new();
         let first = tokio::select! {
             biased;
@@ -53,12 +59,16 @@ fn chunks(events: WatchStream, encoder: Encoder, shutdown: Shutdown) -> impl Str
             event = events.next() => event,
         };
         encoder.append(&mut chunk, first?);
+        if not_before > clock::instant() {
+            tokio::time::sleep_until(not_before).await;
+        }
         while chunk.len() < CHUNK
             && let Some(Some(event)) = events.next().now_or_never()
         {
             encoder.append(&mut chunk, event);
         }
-        Some((Ok(chunk.freeze()), (events, encoder, shutdown)))
+        let not_before = clock::instant() + PACE;
+        Some((Ok(chunk.freeze()), (events, encoder, shutdown, not_before)))
     })
 }
 

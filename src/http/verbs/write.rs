@@ -9,7 +9,7 @@ use crate::api::kinds::{KindRef, Registry, Subresource};
 use crate::api::object::Object;
 use crate::api::schema;
 use crate::api::status::{Reason, Status};
-use crate::api::verbs::{Call, Target};
+use crate::api::verbs::{Call, Change, Mutation, Target};
 use crate::http::front::Exchange;
 use crate::http::negotiation::{Offer, Representation};
 use crate::http::{body, options, response};
@@ -21,7 +21,9 @@ pub async fn create(exchange: &Exchange, kind: &KindRef, namespace: &str, payloa
     let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
     let object = body::object(&call, (&**kind).into(), &bytes, encoding)?;
-    let created = exchange.front.api.create(&call, kind, namespace, object).await?;
+    let change = || Change::Create { body: object.clone(), options: call.options.clone() };
+    let asked = exchange.ask(|| Mutation::of_collection(kind, namespace, change()));
+    let created = exchange.told(asked, exchange.front.api.create(&call, kind, namespace, object).await)?;
     answer(exchange, representation, StatusCode::CREATED, kind, &created, &call)
 }
 
@@ -30,7 +32,8 @@ pub async fn update(exchange: &Exchange, target: &Target, payload: web::Payload)
     let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "UpdateOptions")?;
     let object = body::object(&call, target.body(), &bytes, encoding)?;
-    let updated = exchange.front.api.update(&call, target, object).await?;
+    let asked = exchange.ask(|| Mutation::of(target, Change::Update { body: object.clone(), options: call.options.clone() }));
+    let updated = exchange.told(asked, exchange.front.api.update(&call, target, object).await)?;
     let code = if updated.created { StatusCode::CREATED } else { StatusCode::OK };
     answer(exchange, representation, code, &target.kind, &updated.object, &call)
 }
@@ -52,7 +55,8 @@ pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) 
     let patch = decode(&bytes)?;
     let heeded = call.options.field_validation != FieldValidation::Ignore;
     let strict = if heeded && !is_apply { schema::duplicates(&bytes) } else { Vec::new() };
-    let patched = exchange.front.api.patch(&call, target, &patch, &strict).await?;
+    let asked = exchange.ask(|| Mutation::of(target, Change::Patch { patch: patch.clone(), options: call.options.clone() }));
+    let patched = exchange.told(asked, exchange.front.api.patch(&call, target, &patch, &strict).await)?;
     answer(exchange, representation, StatusCode::OK, &target.kind, &patched, &call)
 }
 
@@ -84,7 +88,8 @@ async fn order_answer(
     order: serde_json::Value,
     call: &Call,
 ) -> Result<HttpResponse, Status> {
-    let answer = exchange.front.api.create_subresource(call, target, order).await?;
+    let asked = exchange.ask(|| Mutation::of(target, Change::Order { body: order.clone(), options: call.options.clone() }));
+    let answer = exchange.told(asked, exchange.front.api.create_subresource(call, target, order).await)?;
     let mut response = response::value(StatusCode::CREATED, &answer, exchange.style(representation));
     response::warn(&mut response, &call.take_warnings());
     Ok(response)

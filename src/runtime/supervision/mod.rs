@@ -33,3 +33,5 @@ pub use tree::{LastPanic, State, Tree};
 
 /// What an actor says that dies by [`Supervisor::inject_panic`].
 pub const INJECTED: &str = "injected fault";
+/// What an actor says that dies by [`Supervisor::kill`].
+pub const KILLED: &str = "killed by an administrator";

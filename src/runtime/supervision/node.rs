@@ -15,6 +15,7 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use super::{
+    INJECTED, KILLED,
     panics::Caught,
     tree::{LastPanic, State, Tree},
 };
@@ -24,6 +25,16 @@ use crate::runtime::clock;
 pub(super) const STOP: u8 = 1;
 pub(super) const KILL: u8 = 2;
 pub(super) const FAULT: u8 = 4;
+pub(super) const EXECUTION: u8 = 8;
+
+/// What an actor or a supervisor that gets these signals dies of, if it is to die at once as by a fault of its own.
+pub(super) fn fault(signals: u8) -> Option<&'static str> {
+    match signals {
+        _ if signals & FAULT != 0 => Some(INJECTED),
+        _ if signals & EXECUTION != 0 => Some(KILLED),
+        _ => None,
+    }
+}
 
 pub(super) struct Node {
     pub name: Arc<str>,

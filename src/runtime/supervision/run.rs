@@ -15,10 +15,9 @@ use actix::{
 use futures::Stream;
 
 use super::{
-    INJECTED,
     child::{Body, End, Report},
     context::{Ctx, Item},
-    node::{FAULT, KILL, Node, STOP},
+    node::{KILL, Node, STOP, fault},
     panics::{Caught, contain},
     spec::Home,
     tree::State,
@@ -228,9 +227,9 @@ impl<A: Actor<Context = Ctx<A>>> Run<A> {
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(seat) = self.seat.as_mut() else { return Poll::Ready(()) };
         let signals = seat.node.take_signals();
-        if signals & FAULT != 0 {
+        if let Some(fault) = fault(signals) {
             self.life.iter_mut().for_each(|life| life.ctx.doing = "poll");
-            panic!("{INJECTED}");
+            panic!("{fault}");
         }
         if signals & KILL != 0 || (signals & STOP != 0 && self.life.is_none()) {
             return Poll::Ready(());

@@ -11,7 +11,7 @@ use tokio::sync::{
 use super::{
     child::{Body, Child, End},
     context::Ctx,
-    node::{FAULT, Node, STOP},
+    node::{EXECUTION, FAULT, Node, STOP},
     run::{Mailbox, Seat},
     spec::{ChildSpec, Home, Restart, Strategy, SupervisorSpec},
     team::{Command, Team},
@@ -158,8 +158,17 @@ impl Supervisor {
     /// Makes the actor at that path panic at its next poll, or the supervisor there give up: the seam through which tests and the
     /// simulation kill. False if there is none at or below this supervisor.
     pub fn inject_panic(&self, path: &str) -> bool {
+        self.strike(path, FAULT)
+    }
+
+    /// The same, because somebody who may do so asked for it.
+    pub fn kill(&self, path: &str) -> bool {
+        self.strike(path, EXECUTION)
+    }
+
+    fn strike(&self, path: &str, signal: u8) -> bool {
         let node = self.0.node.find(path);
-        node.iter().for_each(|node| node.signal(FAULT));
+        node.iter().for_each(|node| node.signal(signal));
         node.is_some()
     }
 }

@@ -17,9 +17,8 @@ use tokio::{
 };
 
 use super::{
-    INJECTED,
     child::{Body, Child, End, Ending, Report, discard},
-    node::{FAULT, KILL, Node, STOP},
+    node::{KILL, Node, STOP, fault},
     spec::{Home, Restart, Strategy, SupervisorSpec},
     tree::State,
 };
@@ -100,14 +99,13 @@ impl Team {
         self.launch_from(0);
         loop {
             match self.next().await {
-                Event::Signals(signals) if signals & FAULT != 0 => {
+                Event::Signals(signals) => {
+                    let fault = fault(signals);
+                    if fault.is_none() {
+                        self.node.set_state(State::Stopping);
+                    }
                     self.halt_from(0).await;
-                    return End::Failed(String::from(INJECTED));
-                }
-                Event::Signals(_) => {
-                    self.node.set_state(State::Stopping);
-                    self.halt_from(0).await;
-                    return End::Normal;
+                    return fault.map_or(End::Normal, |fault| End::Failed(String::from(fault)));
                 }
                 Event::Ended(id, end) => {
                     if let Some(reason) = self.ended(id, &end).await {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 
-use super::{Deed, Dependents, Side, Span, Step};
+use super::{Deed, Dependents, Side, Span, Step, Which};
 use crate::runtime::entropy::Entropy;
 
 /// How wild the days are among which chance chooses: how many deeds an hour has at most.
@@ -54,7 +54,7 @@ pub fn can_draw(name: &str) -> bool {
 /// A deed of that name; `None` for one that chance cannot choose.
 fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
     let pick = chance.rng().random_range(0..1000);
-    let node = pick;
+    let node = Which::Number(pick);
     let rate = f64::from(chance.rng().random_range(1..=40_u32)) / 100.0;
     let share = f64::from(chance.rng().random_range(10..=100_u32)) / 100.0;
     // Between an instant and a long outage, on a scale on which each order of magnitude is as likely as the next.
@@ -67,7 +67,7 @@ fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
     let side = if chance.rng().random_bool(0.5) { Side::Before } else { Side::After };
     let replicas = chance.rng().random_range(0..20);
     let deed = match name {
-        "scale" => Deed::Scale { pick, replicas },
+        "scale" => Deed::Scale { pick: pick.into(), replicas },
         "delete-pod" => Deed::DeletePod { pick },
         "recreate-service" => Deed::RecreateService { pick },
         "recreate-controller" => Deed::RecreateController { pick, dependents: DEPENDENTS[pick as usize / 10 % DEPENDENTS.len()] },
@@ -94,7 +94,7 @@ fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
         "silence-node" => Deed::SilenceNode { node, span: long },
         "deafen-node" => Deed::DeafenNode { node, span: long },
         "lose-node" => Deed::LoseNode { node, span: long },
-        "lose-zone" => Deed::LoseZone { zone: pick, span: long },
+        "lose-zone" => Deed::LoseZone { zone: pick.into(), span: long },
         "reboot" => Deed::Reboot { node },
         "engine-outage" => Deed::EngineOutage { node, span: long },
         "registry-outage" => Deed::RegistryOutage { span: long },

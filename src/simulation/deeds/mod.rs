@@ -5,18 +5,24 @@ mod draw;
 mod span;
 mod strike;
 mod users;
+mod which;
 
 pub use catalogue::{Entry as CatalogueEntry, catalogue};
 pub(super) use draw::{can_draw, draw};
 pub use span::Span;
 pub(super) use strike::Undo;
 pub use users::Load;
+pub use which::Which;
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::network::Side;
+use crate::api::yaml;
 
 /// Something done at a time, counted from the moment at which the cluster has its load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +33,8 @@ pub struct Step {
     pub deed: Deed,
 }
 
-/// What can be done. Nodes are named by their number, from 0; one that is not there counts modulo how many there are, and so does `pick`.
+/// What can be done. Nodes and zones are named, or told by their number, from 0: one that is not there counts modulo how many there are, and
+/// so does `pick`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Deed {
@@ -43,8 +50,8 @@ pub enum Deed {
         namespace: String,
         name: String,
     },
-    /// A user sets the replicas of a replication controller of the load
-    Scale { pick: u32, replicas: u32 },
+    /// A user sets the replicas of a replication controller: of the load, by its number, or of another, by namespace/name
+    Scale { pick: Which, replicas: u32 },
     /// A user deletes a pod
     DeletePod { pick: u32 },
     /// A user deletes a service of the load and creates it again
@@ -56,9 +63,9 @@ pub enum Deed {
         dependents: Dependents,
     },
     /// A user cordons a node and evicts its pods
-    Drain { node: u32 },
+    Drain { node: Which },
     /// A user lets pods be scheduled to a node again
-    Uncordon { node: u32 },
+    Uncordon { node: Which },
     /// Many pods at once
     Herd { pods: u32 },
 
@@ -86,7 +93,7 @@ pub enum Deed {
     /// An actor panics
     Panic { pick: u32 },
     /// All actors of a node are started again
-    RestartNode { node: u32 },
+    RestartNode { node: Which },
     /// An actor of the control plane sees nothing new for so long
     Stale {
         #[serde(rename = "for")]
@@ -140,33 +147,33 @@ pub enum Deed {
     },
     /// A node is cut off from the API, and its containers run on
     SilenceNode {
-        node: u32,
+        node: Which,
         #[serde(rename = "for")]
         span: Span,
     },
     /// What a node sends arrives, and nothing comes back to it
     DeafenNode {
-        node: u32,
+        node: Which,
         #[serde(rename = "for")]
         span: Span,
     },
     /// A node is without power: it is cut off, and its containers end
     LoseNode {
-        node: u32,
+        node: Which,
         #[serde(rename = "for")]
         span: Span,
     },
     /// All nodes of a zone are without power
     LoseZone {
-        zone: u32,
+        zone: Which,
         #[serde(rename = "for")]
         span: Span,
     },
     /// A node's machine goes down and comes up at once
-    Reboot { node: u32 },
+    Reboot { node: Which },
     /// The container engine of a node does not answer
     EngineOutage {
-        node: u32,
+        node: Which,
         #[serde(rename = "for")]
         span: Span,
     },
@@ -176,11 +183,11 @@ pub enum Deed {
         span: Span,
     },
     /// Some of a node's containers are killed
-    KillContainers { node: u32, share: f64 },
+    KillContainers { node: Which, share: f64 },
     /// Some of a node's containers are killed for their memory
-    OomKill { node: u32, share: f64 },
+    OomKill { node: Which, share: f64 },
     /// Some of a node's containers run on and do nothing
-    WedgeContainers { node: u32, share: f64 },
+    WedgeContainers { node: Which, share: f64 },
     /// The wall clock jumps
     ClockJump {
         /// Seconds; backwards if negative
@@ -218,6 +225,16 @@ fn core() -> String {
     "v1".to_owned()
 }
 
+impl FromStr for Deed {
+    type Err = String;
+
+    /// As it stands in a scenario: `lose-node: {node: 0, for: 10m}`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let deed: Self = yaml::typed(text).map_err(|error| format!("this is no deed: {error}"))?;
+        deed.check().map(|()| deed)
+    }
+}
+
 impl Deed {
     /// Its name, as it stands in a scenario.
     pub fn name(&self) -> String {
@@ -248,6 +265,42 @@ impl Deed {
             Self::Crash { down } => *down,
             _ => Span::default(),
         }
+    }
+
+    /// The node or the zone that it is done to, and whether that is a zone.
+    fn place(&self) -> Option<(&Which, bool)> {
+        match self {
+            Self::Drain { node }
+            | Self::Uncordon { node }
+            | Self::RestartNode { node }
+            | Self::SilenceNode { node, .. }
+            | Self::DeafenNode { node, .. }
+            | Self::LoseNode { node, .. }
+            | Self::Reboot { node }
+            | Self::EngineOutage { node, .. }
+            | Self::KillContainers { node, .. }
+            | Self::OomKill { node, .. }
+            | Self::WedgeContainers { node, .. } => Some((node, false)),
+            Self::LoseZone { zone, .. } => Some((zone, true)),
+            _ => None,
+        }
+    }
+
+    /// Whether the node or the zone that it names is there: `nodes` are their names with their zones.
+    ///
+    /// # Errors
+    /// It is not; says which there are.
+    pub(super) fn is_possible_among<'a>(&self, nodes: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+        let Some((Which::Name(name), is_zone)) = self.place() else { return Ok(()) };
+        let all: BTreeSet<&str> = nodes.map(|(node, zone)| if is_zone { zone } else { node }).filter(|known| !known.is_empty()).collect();
+        if all.contains(&**name) {
+            return Ok(());
+        }
+        let what = if is_zone { "zone" } else { "node" };
+        let some: Vec<&str> = all.iter().copied().take(10).collect();
+        let more = if all.len() > some.len() { ", …" } else { "" };
+        let known = if some.is_empty() { "there are none".to_owned() } else { format!("there are {}{more}", some.join(", ")) };
+        Err(format!("there is no {what} {name:?}: {known}"))
     }
 
     /// Whether it can be done.

@@ -14,6 +14,9 @@ pub struct Span(pub Duration);
 
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
+/// What a run is never asked to wait.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 impl Span {
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
@@ -32,7 +35,8 @@ impl FromStr for Span {
             rest = &rest[unit_at..];
             let end = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
             let (_, millis) = UNITS.into_iter().find(|(unit, _)| *unit == &rest[..end]).ok_or_else(wrong)?;
-            sum += Duration::try_from_secs_f64(number * millis as f64 / 1000.0).map_err(|_| wrong())?;
+            let part = Duration::try_from_secs_f64(number * millis as f64 / 1000.0).map_err(|_| wrong())?;
+            sum = sum.checked_add(part).filter(|sum| *sum <= LONGEST).ok_or_else(|| format!("{text:?} is more than a year"))?;
             rest = &rest[end..];
         }
         if text.is_empty() { Err(wrong()) } else { Ok(Self(sum)) }

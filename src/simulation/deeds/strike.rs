@@ -1,10 +1,14 @@
 //! How deeds are done.
 
-use super::Deed;
+use std::sync::Arc;
+
+use super::{Deed, Which};
+use crate::api::status::Status;
 use crate::runtime::clock;
 use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerRuntime, ContainerState};
 use crate::simulation::cluster::Cluster;
 use crate::simulation::disk::Condition;
+use crate::simulation::journal::Event;
 use crate::simulation::machines::Machine;
 use crate::simulation::network::{Disturbance, Effect, Trap};
 
@@ -23,7 +27,42 @@ pub struct Undo {
     registry: bool,
 }
 
+/// The number that a deed has in the journal if it stands in no script.
+const UNSCRIPTED: usize = usize::MAX;
+
 impl Cluster {
+    /// Does a deed, whoever does it. What lasts goes on, and ends by itself.
+    ///
+    /// # Errors
+    /// What the API says to a user. It is in the journal, too.
+    pub async fn inject(self: &Arc<Self>, deed: &Deed) -> Result<(), Status> {
+        let note = |what: String| self.journal.write(Event::Deed { number: UNSCRIPTED, what });
+        note(serde_json::to_string(deed).unwrap_or_default());
+        if deed.is_users() {
+            let outcome = self.act(deed).await;
+            return outcome.inspect_err(|status| note(format!("is refused: {status}")));
+        }
+        let undo = self.strike(deed).await;
+        let span = deed.span().0;
+        if !span.is_zero() {
+            let cluster = self.clone();
+            actix::spawn(async move {
+                tokio::time::sleep(span).await;
+                cluster.undo(undo);
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the nodes and zones that a deed names are there.
+    ///
+    /// # Errors
+    /// Which is not.
+    pub fn knows(&self, deed: &Deed) -> Result<(), String> {
+        let all = self.machines.iter().map(|machine| (&*machine.name, &*machine.zone));
+        deed.is_possible_among(all).map_err(|why| format!("{}: {why}", deed.name()))
+    }
+
     /// Does it, up to the point where it ends by itself or by [`Cluster::undo`].
     pub async fn strike(&self, deed: &Deed) -> Undo {
         match deed {
@@ -78,8 +117,12 @@ impl Cluster {
         }
     }
 
-    fn node(&self, number: u32) -> usize {
-        number as usize % self.machines.len()
+    /// The number of a machine. A script is not begun if it names one that is not there.
+    pub(super) fn node(&self, which: &Which) -> usize {
+        match which {
+            Which::Number(number) => *number as usize % self.machines.len(),
+            Which::Name(name) => self.machines.iter().position(|machine| machine.name == *name).unwrap_or(0),
+        }
     }
 
     fn break_process(&self, deed: &Deed) {
@@ -103,7 +146,7 @@ impl Cluster {
                 faces.root.inject_panic(&paths[1 + *pick as usize % (paths.len() - 1)]);
             }
             Deed::RestartNode { node } => {
-                faces.root.inject_panic(&format!("/node {}", self.machines[self.node(*node)].name));
+                faces.root.inject_panic(&format!("/node {}", self.machines[self.node(node)].name));
             }
             _ => {}
         }
@@ -121,32 +164,40 @@ impl Cluster {
 
     async fn break_machines(&self, deed: &Deed) -> Undo {
         match deed {
-            Deed::LoseNode { node, .. } => self.cut_power(vec![self.node(*node)]),
+            Deed::LoseNode { node, .. } => self.cut_power(vec![self.node(node)]),
             Deed::LoseZone { zone, .. } => {
-                let lost = &self.machines[self.node(*zone)].zone;
+                let first = self.node(zone);
+                let lost = match zone {
+                    Which::Number(_) => &self.machines[first].zone,
+                    Which::Name(name) => name,
+                };
+                // A machine of which nothing is known stands alone.
+                if lost.is_empty() {
+                    return self.cut_power(vec![first]);
+                }
                 self.cut_power((0..self.machines.len()).filter(|machine| self.machines[*machine].zone == *lost).collect())
             }
             Deed::Reboot { node } => {
-                self.machines[self.node(*node)].runtime.reboot();
+                self.machines[self.node(node)].runtime.reboot();
                 Undo::default()
             }
             Deed::EngineOutage { node, .. } => {
-                self.machines[self.node(*node)].runtime.set_outage(Some("the engine does not answer".into()));
-                Undo { engines: vec![self.node(*node)], ..Undo::default() }
+                self.machines[self.node(node)].runtime.set_outage(Some("the engine does not answer".into()));
+                Undo { engines: vec![self.node(node)], ..Undo::default() }
             }
             Deed::RegistryOutage { .. } => {
                 self.machines.iter().for_each(|machine| machine.runtime.set_registry_outage(Some("the registry does not answer".into())));
                 Undo { registry: true, ..Undo::default() }
             }
             Deed::KillContainers { node, share } | Deed::OomKill { node, share } => {
-                let machine = &self.machines[self.node(*node)];
+                let machine = &self.machines[self.node(node)];
                 for id in some(machine, *share).await {
                     machine.runtime.kill(&id, 137, matches!(deed, Deed::OomKill { .. }));
                 }
                 Undo::default()
             }
             Deed::WedgeContainers { node, share } => {
-                let machine = &self.machines[self.node(*node)];
+                let machine = &self.machines[self.node(node)];
                 some(machine, *share).await.iter().for_each(|id| machine.runtime.wedge(id));
                 Undo::default()
             }
@@ -169,7 +220,7 @@ impl Cluster {
     fn effects(&self, deed: &Deed) -> Vec<Disturbance> {
         let everybody = |effect| vec![Disturbance { user: String::new(), effect }];
         let one = |user: &str, effect| vec![Disturbance { user: user.to_owned(), effect }];
-        let node = |number: u32| self.machines[self.node(number)].user();
+        let node = |which: &Which| self.machines[self.node(which)].user();
         match deed {
             Deed::Stale { .. } => one(CONTROLLERS, Effect::Stale),
             Deed::SlowApi { most, .. } => everybody(Effect::Slow(most.0)),
@@ -180,8 +231,8 @@ impl Cluster {
             Deed::ForgetPlaces { rate, .. } => everybody(Effect::LostPlaces(*rate)),
             Deed::IsolateControllers { .. } => one(CONTROLLERS, Effect::Cut),
             Deed::IsolateScheduler { .. } => one(SCHEDULER, Effect::Cut),
-            Deed::SilenceNode { node: number, .. } => one(&node(*number), Effect::Cut),
-            Deed::DeafenNode { node: number, .. } => one(&node(*number), Effect::Deaf),
+            Deed::SilenceNode { node: which, .. } => one(&node(which), Effect::Cut),
+            Deed::DeafenNode { node: which, .. } => one(&node(which), Effect::Deaf),
             _ => Vec::new(),
         }
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Node, Pod, ReplicationController, Service};
 use serde_json::{Value, json};
 
-use super::{Deed, Dependents};
+use super::{Deed, Dependents, Which};
 use crate::api::client::{DeleteOptions, ListOptions, Patch, Propagation, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
+use crate::api::yaml;
 use crate::simulation::cluster::Cluster;
 
 /// How often a user looks whether something has happened.
@@ -80,6 +81,17 @@ fn kind_of(api_version: &str, kind: &str) -> Result<&'static KindRef, Status> {
 }
 
 impl Cluster {
+    /// Applies every object of a text in YAML or JSON, in order.
+    ///
+    /// # Errors
+    /// It is no YAML, or as [`Cluster::apply`].
+    pub async fn apply_text(&self, text: &str) -> Result<(), Status> {
+        for object in yaml::documents(text).map_err(|error| Status::bad_request(error.to_string()))? {
+            self.apply(&object).await?;
+        }
+        Ok(())
+    }
+
     /// Creates what is not there, and changes what is, as `kubectl apply` by a merge patch.
     ///
     /// # Errors
@@ -105,8 +117,8 @@ impl Cluster {
     ///
     /// # Errors
     /// What the API says.
-    pub async fn act(&self, load: Load, deed: &Deed) -> Result<(), Status> {
-        let typed = &self.client;
+    pub async fn act(&self, deed: &Deed) -> Result<(), Status> {
+        let (typed, load) = (&self.client, self.load);
         match deed {
             Deed::Apply { objects } => {
                 for object in objects {
@@ -118,8 +130,13 @@ impl Cluster {
                 typed.delete(kind, namespace, name, &DeleteOptions::default()).await?;
             }
             Deed::Scale { pick, replicas } => {
+                let name = match pick {
+                    Which::Number(number) => load.name(*number),
+                    Which::Name(name) => name.clone(),
+                };
+                let (namespace, name) = name.split_once('/').unwrap_or(("default", &name));
                 let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-                typed.typed::<ReplicationController>().patch("default", &load.name(*pick), "", patch).await?;
+                typed.typed::<ReplicationController>().patch(namespace, name, "", patch).await?;
             }
             Deed::DeletePod { pick } => {
                 let pods = typed.typed::<Pod>().list("default", &ListOptions::default()).await?;
@@ -140,8 +157,8 @@ impl Cluster {
                 }
                 self.apply(&load.objects(*pick)[1]).await?;
             }
-            Deed::Drain { node } => self.drain(*node).await?,
-            Deed::Uncordon { node } => self.cordon(*node, false).await?,
+            Deed::Drain { node } => self.drain(node).await?,
+            Deed::Uncordon { node } => self.cordon(node, false).await?,
             Deed::Herd { pods } => {
                 for number in 0..*pods {
                     let container = json!({"name": "main", "image": "herd", "resources": {"requests": {"cpu": "1m"}}});
@@ -155,22 +172,29 @@ impl Cluster {
         Ok(())
     }
 
-    async fn cordon(&self, node: u32, unschedulable: bool) -> Result<(), Status> {
-        let name = &self.machines[node as usize % self.machines.len()].name;
+    async fn cordon(&self, node: &Which, unschedulable: bool) -> Result<(), Status> {
+        let name = &self.machines[self.node(node)].name;
         let patch = Patch::Merge(json!({"spec": {"unschedulable": unschedulable}}));
         self.client.typed::<Node>().patch("", name, "", patch).await.map(drop)
     }
 
-    async fn drain(&self, node: u32) -> Result<(), Status> {
+    async fn drain(&self, node: &Which) -> Result<(), Status> {
         self.cordon(node, true).await?;
-        let name = &self.machines[node as usize % self.machines.len()].name;
+        let name = &self.machines[self.node(node)].name;
         let options = ListOptions { field_selector: format!("spec.nodeName={name}"), ..ListOptions::default() };
         let kind = Registry::built_in().of::<Pod>();
-        for pod in self.client.typed::<Pod>().list("", &options).await? {
+        for pod in self.client.typed::<Pod>().list("", &options).await?.into_iter().filter(|pod| !belongs_to_node(pod)) {
             let (Some(namespace), Some(name)) = (pod.metadata.namespace, pod.metadata.name) else { continue };
             let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}});
             self.client.create_subresource(kind, &namespace, &name, "eviction", eviction, &WriteOptions::default()).await?;
         }
         Ok(())
     }
+}
+
+/// What a drain leaves where it is: pods of daemon sets, and those that the node runs by itself.
+fn belongs_to_node(pod: &Pod) -> bool {
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    let is_mirror = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key("kubernetes.io/config.mirror"));
+    is_mirror || owners.any(|owner| owner.controller == Some(true) && owner.kind == "DaemonSet")
 }

@@ -1,4 +1,5 @@
 use super::{Broken, Invariant, Moment};
+use crate::runtime::supervision::{INJECTED, KILLED};
 use crate::simulation::journal::Event;
 
 /// No actor panics by itself.
@@ -16,7 +17,7 @@ impl Invariant for Panics {
 
     fn see(&mut self, moment: &Moment<'_>) -> Result<(), Broken> {
         match &moment.entry.event {
-            Event::Panicked { actor, message, location } if message != crate::runtime::supervision::INJECTED => {
+            Event::Panicked { actor, message, location } if ![INJECTED, KILLED].contains(&&**message) => {
                 Err(Broken::by_itself(format!("{actor} panicked at {location}: {message}")))
             }
             _ => Ok(()),

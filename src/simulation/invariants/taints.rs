@@ -1,11 +1,8 @@
 use super::{Broken, Invariant, Rest};
 
-/// A taint, and whether a node that is ready has it.
-const BY_STATE: [(&str, fn(bool) -> bool); 3] = [
-    ("node.kubernetes.io/not-ready", |_| false),
-    ("node.kubernetes.io/unreachable", |_| false),
-    ("node.kubernetes.io/unschedulable", |cordoned| cordoned),
-];
+/// Taints that no node has which is ready.
+const UNWELL: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
+const CORDONED: &str = "node.kubernetes.io/unschedulable";
 
 /// At rest the taints of a node that is ready say how it is: well, and cordoned or not.
 #[derive(Default)]
@@ -22,8 +19,9 @@ impl Invariant for Taints {
 
     fn rest(&mut self, rest: &Rest<'_>) -> Result<(), Broken> {
         for (key, node) in rest.scene.nodes().filter(|(_, node)| node.ready) {
-            for (taint, is_due) in BY_STATE {
-                let (has, due) = (node.taints.iter().any(|other| other == taint), is_due(node.unschedulable));
+            let states = UNWELL.map(|taint| (taint, false)).into_iter().chain([(CORDONED, node.unschedulable)]);
+            for (taint, due) in states {
+                let has = node.taints.iter().any(|other| other == taint);
                 if has != due {
                     return Err(Broken::of(key, format!("whether it has the taint {taint} is {has}, and should be {due}")));
                 }

@@ -15,6 +15,7 @@ pub use disturbance::{Disturbance, Effect};
 pub use trap::{Side, Trap};
 use wire::Wire;
 
+use super::alarm::Alarm;
 use super::journal::{Journal, Request};
 use crate::api::client::ClientRef;
 use crate::api::verbs::Api;
@@ -32,21 +33,21 @@ struct Wires {
     /// Counts the changes of the disturbances.
     changed: watch::Sender<u64>,
     trap: Mutex<Option<Trap>>,
-    /// How often a trap has sprung.
-    sprung: watch::Sender<u64>,
+    alarm: Alarm,
     requests: AtomicU64,
     journal: Journal,
     entropy: Entropy,
 }
 
 impl Network {
-    pub fn new(entropy: Entropy, journal: Journal) -> Self {
+    /// Where the trap springs, the alarm rings.
+    pub fn new(entropy: Entropy, journal: Journal, alarm: Alarm) -> Self {
         Self(Arc::new(Wires {
             server: Mutex::new((0, None)),
             disturbances: Mutex::new(BTreeMap::new()),
             changed: watch::Sender::new(0),
             trap: Mutex::new(None),
-            sprung: watch::Sender::new(0),
+            alarm,
             requests: AtomicU64::new(0),
             journal,
             entropy,
@@ -90,15 +91,6 @@ impl Network {
         *self.0.trap.lock() = Some(trap);
     }
 
-    /// Resolves when a trap springs: whoever keeps the process kills it then.
-    pub async fn sprung(&self) {
-        let mut sprung = self.0.sprung.subscribe();
-        sprung.borrow_and_update();
-        if sprung.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
     /// Whether the trap springs at this moment of a request.
     fn springs(&self, request: &Request, side: Side) -> bool {
         let mut trap = self.0.trap.lock();
@@ -106,12 +98,11 @@ impl Network {
             return false;
         }
         *trap = None;
-        let next = *self.0.sprung.borrow() + 1;
-        self.0.sprung.send_replace(next);
+        self.0.alarm.ring("was killed at a request");
         true
     }
 
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.0.requests.fetch_add(1, Ordering::Relaxed)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, Probe};
 use tokio::sync::Notify;
 
 use super::{Desk, Work};
@@ -118,6 +118,18 @@ pub(super) async fn run(work: &Work) {
     }
 }
 
+/// Probes once, unless it is known what comes of it.
+async fn find(work: &Work, id: &ContainerId, target: &Target, kind: Kind, spec: &Probe) -> Result<(), String> {
+    let machine = &work.context.machine;
+    let result = match machine.findings.known(id, kind.name()) {
+        Some(true) => Ok(()),
+        Some(false) => Err("it failed before".to_owned()),
+        None => probe::ask(machine, id, &target.container, work.prober.ip.get(), spec).await,
+    };
+    machine.findings.found(id, kind.name(), result.is_ok());
+    result
+}
+
 /// Asks again and again, until the container has gone or, at its startup, has started.
 async fn probe_until_gone(work: &Work, id: &ContainerId, target: &Target, kind: Kind) {
     let Some(spec) = kind.of(&target.container) else { return };
@@ -129,7 +141,7 @@ async fn probe_until_gone(work: &Work, id: &ContainerId, target: &Target, kind: 
         if !work.prober.targets.borrow().contains_key(id) {
             return;
         }
-        let result = probe::ask(&work.context.machine, id, &target.container, work.prober.ip.get(), spec).await;
+        let result = find(work, id, target, kind, spec).await;
         if !work.prober.targets.borrow().contains_key(id) {
             return;
         }

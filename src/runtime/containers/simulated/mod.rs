@@ -5,6 +5,7 @@
 mod journal;
 mod plan;
 mod program;
+mod script;
 mod streams;
 mod world;
 
@@ -21,7 +22,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::world::{Ending, World};
+pub use self::script::{Act, Fate, Script};
+use self::world::{Container, Ending, World};
 use super::event_hub::EventHub;
 use super::image::canonical;
 use super::{
@@ -31,6 +33,7 @@ use super::{
 };
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{AddressPool, Cidr};
+use crate::runtime::recording::Verb;
 
 /// How long things take on a simulated node, and what it has.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct Profile {
     pub storage_bytes: u64,
     /// Why pulls of these references fail.
     pub bad_images: BTreeMap<String, String>,
+    /// What it says that it is, in place of the truth.
+    pub poses_as: Option<RuntimeInfo>,
 }
 
 impl Default for Profile {
@@ -58,6 +63,7 @@ impl Default for Profile {
             memory_bytes: 16 << 30,
             storage_bytes: 100 << 30,
             bad_images: BTreeMap::new(),
+            poses_as: None,
         }
     }
 }
@@ -73,6 +79,7 @@ struct Inner {
     hub: EventHub,
     world: Mutex<World>,
     witness: OnceLock<Witness>,
+    script: OnceLock<Arc<dyn Script>>,
 }
 
 /// A container that has started, or ended with a code.
@@ -91,7 +98,7 @@ impl Simulated {
     /// A node with nothing on it, whose sandboxes take addresses from `range`.
     pub fn new(profile: Profile, range: Cidr, entropy: Entropy) -> Self {
         let world = Mutex::new(World::new(AddressPool::new(range), entropy));
-        Self { inner: Arc::new(Inner { profile, hub: EventHub::new(), world, witness: OnceLock::new() }) }
+        Self { inner: Arc::new(Inner { profile, hub: EventHub::new(), world, witness: OnceLock::new(), script: OnceLock::new() }) }
     }
 
     /// From now on every verb answers [`Error::Unavailable`] with this reason; what runs runs on. `None` ends it.
@@ -209,6 +216,19 @@ impl Inner {
         }
     }
 
+    /// Lets a container that runs end when it is planned to.
+    fn schedule_end(self: &Arc<Self>, container: &mut Container, id: &ContainerId) {
+        let Some(ending) = container.planned_end() else { return };
+        let (inner, id) = (Arc::downgrade(self), id.clone());
+        let timer = tokio::spawn(async move {
+            tokio::time::sleep(ending.after).await;
+            if let Some(inner) = inner.upgrade() {
+                inner.end(&id, ending);
+            }
+        });
+        container.timer = Some(AbortOnDropHandle::new(timer));
+    }
+
     /// Starts a container that was created, and sees to its end.
     fn start(self: &Arc<Self>, id: &ContainerId) -> Result<()> {
         let mut world = self.world.lock();
@@ -219,17 +239,11 @@ impl Inner {
             container.fail_to_start(&message);
             return Err(Error::StartFailed(message));
         }
-        container.run();
-        if let Some(ending) = container.planned_end() {
-            let (inner, id) = (Arc::downgrade(self), id.clone());
-            let timer = tokio::spawn(async move {
-                tokio::time::sleep(ending.after).await;
-                if let Some(inner) = inner.upgrade() {
-                    inner.end(&id, ending);
-                }
-            });
-            container.timer = Some(AbortOnDropHandle::new(timer));
+        if let Some(script) = self.script.get() {
+            container.follow(script.fate(&container.owner, &container.spec.name, container.spec.attempt));
         }
+        container.run();
+        self.schedule_end(container, id);
         let owner = container.owner.clone();
         self.tell(Happening { id, owner: &owner, name: &container.spec.name, exit: None });
         self.publish(id, owner, RuntimeChange::Started);
@@ -251,6 +265,9 @@ fn registry_image(reference: String) -> Image {
 impl ContainerRuntime for Simulated {
     async fn info(&self) -> Result<RuntimeInfo> {
         self.check_outage()?;
+        if let Some(info) = &self.inner.profile.poses_as {
+            return Ok(info.clone());
+        }
         Ok(RuntimeInfo {
             name: "simulated".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -271,7 +288,10 @@ impl ContainerRuntime for Simulated {
 
     async fn run_sandbox(&self, spec: &SandboxSpec) -> Result<SandboxId> {
         self.check_outage()?;
-        self.spend(self.inner.profile.sandbox_start).await;
+        match self.act(Verb::RunSandbox, &spec.uid, &spec.name, spec.attempt).await {
+            Some(outcome) => drop(outcome?),
+            None => self.spend(self.inner.profile.sandbox_start).await,
+        }
         let id = self.world()?.add_sandbox(spec)?;
         self.inner.publish_sandbox(&id, spec.uid.clone(), RuntimeChange::Created);
         self.inner.publish_sandbox(&id, spec.uid.clone(), RuntimeChange::Started);
@@ -305,21 +325,26 @@ impl ContainerRuntime for Simulated {
 
     async fn create_container(&self, sandbox: &SandboxId, spec: &ContainerSpec) -> Result<ContainerId> {
         let image = self.image(&spec.image).await?;
+        let of = self.world()?.sandbox(sandbox)?.spec.uid.clone();
+        if let Some(outcome) = self.act(Verb::CreateContainer, &of, &spec.name, spec.attempt).await {
+            outcome?;
+        }
         let (id, owner) = self.world()?.add_container(sandbox, spec, image.id)?;
         self.inner.publish(&id, owner, RuntimeChange::Created);
         Ok(id)
     }
 
     async fn start_container(&self, id: &ContainerId) -> Result<()> {
-        let delay = {
+        let (delay, owner, name, attempt) = {
             let world = self.world()?;
             let container = world.container(id)?;
             container.check_created()?;
-            container.plan.start_delay
+            (container.plan.start_delay, container.owner.clone(), container.spec.name.clone(), container.spec.attempt)
         };
-        match delay {
-            Some(delay) => tokio::time::sleep(delay).await,
-            None => self.spend(self.inner.profile.container_start).await,
+        match (self.act(Verb::StartContainer, &owner, &name, attempt).await, delay) {
+            (Some(outcome), _) => drop(outcome?),
+            (None, Some(delay)) => tokio::time::sleep(delay).await,
+            (None, None) => self.spend(self.inner.profile.container_start).await,
         }
         self.check_outage()?;
         self.inner.start(id)
@@ -405,6 +430,11 @@ impl ContainerRuntime for Simulated {
     ) -> Result<Image> {
         self.check_outage()?;
         let image = registry_image(canonical(reference)?);
+        if let Some(outcome) = self.act(Verb::PullImage, "", reference, 0).await {
+            let image = outcome?.unwrap_or(image);
+            self.world()?.put_image(reference, image.clone());
+            return Ok(image);
+        }
         self.spend(self.inner.profile.pull).await;
         if let Some(reason) = self.world()?.registry_outage.clone() {
             return Err(Error::PullFailed { image: reference.to_owned(), reason });

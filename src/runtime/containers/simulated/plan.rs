@@ -27,6 +27,10 @@ pub(super) struct Plan {
     pub start_error: Option<String>,
     pub exit_after: Option<Duration>,
     pub exit_code: i32,
+    /// It is killed for its memory then.
+    pub exit_oom_killed: bool,
+    /// It does not end when it is asked to: it is killed once its grace is over.
+    pub is_deaf: bool,
     pub stop_delay: Option<Duration>,
     pub stop_code: Option<i32>,
     pub ready_after: Duration,
@@ -49,6 +53,8 @@ impl Plan {
             start_error: find("start-error").cloned(),
             exit_after: time("exit-after").filter(|_| attempt < attempts),
             exit_code: find("exit-code").and_then(|text| text.parse().ok()).unwrap_or(0),
+            exit_oom_killed: false,
+            is_deaf: false,
             stop_delay: time("stop-delay"),
             stop_code: find("stop-code").and_then(|text| text.parse().ok()),
             ready_after: time("ready-after").unwrap_or_default(),

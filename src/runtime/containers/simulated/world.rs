@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::journal::Journal;
 use super::plan::Plan;
 use super::program::{End, Program};
+use super::script::Fate;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::containers::{
     ContainerFilter, ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus, Error, Exit, Image, Labels, LogStream,
@@ -15,6 +16,7 @@ use crate::runtime::containers::{
 };
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{AddressPool, Cidr};
+use crate::runtime::recording::{ContainerRecord, StateRecord};
 use crate::runtime::watch;
 
 /// All that exists on a simulated node. Changes at once; what takes time is around it.
@@ -157,6 +159,63 @@ impl World {
         Ok((id, owner))
     }
 
+    /// A sandbox that was made elsewhere.
+    pub fn adopt_sandbox(&mut self, spec: SandboxSpec, created_at: Timestamp, ip: Option<IpAddr>, ready: bool) -> SandboxId {
+        let id = SandboxId(self.id().into());
+        if let Some(ip) = ip {
+            self.addresses.claim(ip);
+        }
+        self.sandboxes.insert(id.clone(), Sandbox { spec, created_at, ip, ready });
+        id
+    }
+
+    /// A container that was made elsewhere.
+    pub fn adopt_container(&mut self, sandbox: &SandboxId, spec: ContainerSpec, record: &ContainerRecord) -> ContainerId {
+        let phase = match &record.state {
+            StateRecord::Created => Phase::Created,
+            StateRecord::Running { started_at } => Phase::Running { at: *started_at, since: clock::instant() },
+            StateRecord::Exited { started_at, finished_at, code, oom_killed, message, .. } => {
+                let (started_at, finished_at, code) = (*started_at, *finished_at, *code);
+                let exit = Exit { started_at, finished_at, code, oom_killed: *oom_killed, message: message.clone() };
+                Phase::Exited { exit, ran: Duration::ZERO }
+            }
+        };
+        let container = Container {
+            plan: Plan::read(&spec.name, spec.attempt, &Labels::new(), &Labels::new()),
+            program: Program::default(),
+            spec,
+            sandbox: sandbox.clone(),
+            owner: record.owner.clone(),
+            image_id: record.image_id.clone(),
+            created_at: record.created_at,
+            phase,
+            timer: None,
+            exit: watch::Sender::new(None),
+        };
+        let id = ContainerId(self.id().into());
+        self.containers.insert(id.clone(), container);
+        id
+    }
+
+    /// What is not named: sandboxes by owner and attempt, containers by owner, name and attempt.
+    pub fn others(
+        &self,
+        sandboxes: &BTreeSet<(String, u32)>,
+        containers: &BTreeSet<(String, String, u32)>,
+    ) -> (Vec<SandboxId>, Vec<ContainerId>) {
+        let is_other = |sandbox: &Sandbox| !sandboxes.contains(&(sandbox.spec.uid.clone(), sandbox.spec.attempt));
+        let whose = |container: &Container| (container.owner.clone(), container.spec.name.clone(), container.spec.attempt);
+        let goes = self.sandboxes.iter().filter(|(_, sandbox)| is_other(sandbox)).map(|(id, _)| id.clone());
+        let leaves = self.containers.iter().filter(|(_, container)| !containers.contains(&whose(container))).map(|(id, _)| id.clone());
+        (goes.collect(), leaves.collect())
+    }
+
+    /// The sandbox of an owner that has this attempt.
+    pub fn sandbox_of(&self, owner: &str, attempt: u32) -> Option<SandboxId> {
+        let is_it = |sandbox: &Sandbox| sandbox.spec.uid == owner && sandbox.spec.attempt == attempt;
+        self.sandboxes.iter().find(|(_, sandbox)| is_it(sandbox)).map(|(id, _)| id.clone())
+    }
+
     pub fn container(&self, id: &ContainerId) -> Result<&Container> {
         self.containers.get(id).ok_or_else(|| Error::no_container(id))
     }
@@ -226,6 +285,12 @@ impl Container {
         if self.is_running() { Ok(()) } else { Err(Error::Conflict(format!("container {} is not running", self.spec.name))) }
     }
 
+    /// From now on it does what it did before, whatever its command and annotations say.
+    pub fn follow(&mut self, fate: Fate) {
+        self.plan = fate.plan();
+        self.program = Program::default();
+    }
+
     pub fn run(&mut self) {
         self.phase = Phase::Running { at: clock::now(), since: clock::instant() };
     }
@@ -260,7 +325,7 @@ impl Container {
             return Some(Ending { after: Duration::ZERO, code: 137, oom_killed: true });
         }
         if let Some(after) = self.plan.exit_after {
-            return Some(Ending { after, code: self.plan.exit_code, oom_killed: false });
+            return Some(Ending { after, code: self.plan.exit_code, oom_killed: self.plan.exit_oom_killed });
         }
         match self.program.end {
             End::After(after, code) => Some(Ending { after, code, oom_killed: false }),
@@ -271,6 +336,9 @@ impl Container {
 
     /// How it ends when it is asked to stop; `None` if it does not listen.
     pub fn stop(&self) -> Option<Ending> {
+        if self.plan.is_deaf {
+            return None;
+        }
         let planned = self.plan.stop_delay.is_some() || self.plan.stop_code.is_some();
         let code = match (planned, self.program.on_term) {
             (true, _) => Some(self.plan.stop_code.unwrap_or(0)),
