@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::actors::controllers::pod::PodView;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey, View};
 use crate::api::object::Object;
+use crate::runtime::flaw::{Flaw, planted};
 
 /// Marks what belongs to a service without a cluster IP.
 pub const HEADLESS: &str = "service.kubernetes.io/headless";
