@@ -40,6 +40,8 @@ pub enum Flaw {
     /// Who was not told that a pod is bound binds it again, and the API lets that pass.
     BindsTwice,
 
+    /// An informer that lists anew keeps what is gone.
+    KeepsTheGone,
     /// An informer resumes its watch one revision too late.
     ResumesTooLate,
     /// Controllers begin before their informers have listed.
@@ -55,6 +57,8 @@ pub enum Flaw {
     LeavesDependents,
     /// A node that is well again keeps its taints.
     KeepsTaints,
+    /// A pod that becomes ready, or is so no more, does not change the endpoints of its services.
+    EndpointsIgnoreReadiness,
 
     /// A pod whose binding failed counts as placed for ever.
     ForgetsFailedBindings,

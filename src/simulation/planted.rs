@@ -8,8 +8,8 @@ use super::deeds::Span;
 use super::{Scenario, Script, Watching, rehearse, shrink};
 use crate::runtime::flaw::{Flaw, plant};
 
-/// The first seed with which each is found.
-const SEEDS: [(Flaw, u64); 30] = [
+/// A seed with which each is found.
+const SEEDS: [(Flaw, u64); 32] = [
     (Flaw::AcknowledgesBeforeDurable, 11),
     (Flaw::NoCompareAndSet, 115),
     (Flaw::CreateOverwrites, 3),
@@ -24,6 +24,7 @@ const SEEDS: [(Flaw, u64); 30] = [
     (Flaw::LeaksAddresses, 11),
     (Flaw::DropsFinalizers, 2),
     (Flaw::BindsTwice, 2),
+    (Flaw::KeepsTheGone, 373),
     (Flaw::ResumesTooLate, 1),
     (Flaw::ActsBeforeItKnows, 17),
     (Flaw::ForgetsErrors, 9),
@@ -31,6 +32,7 @@ const SEEDS: [(Flaw, u64); 30] = [
     (Flaw::ForgetsExpectations, 19),
     (Flaw::LeavesDependents, 21),
     (Flaw::KeepsTaints, 1),
+    (Flaw::EndpointsIgnoreReadiness, 42),
     (Flaw::ForgetsFailedBindings, 90),
     (Flaw::IgnoresTaints, 11),
     (Flaw::HeartStops, 1),

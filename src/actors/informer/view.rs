@@ -12,6 +12,7 @@ use super::index::{self, Index};
 use super::{Delta, ObjectKey};
 use crate::api::client::{List, WatchEvent};
 use crate::api::object::Object;
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::store::{Revision, Stored};
 
 /// An immutable view. Clones share their structure, so a reader keeps one as long as it likes.
@@ -127,7 +128,8 @@ impl View {
     /// Takes the place of all that was there; says what that changed.
     pub(super) fn replace(&mut self, list: List) -> Vec<Delta> {
         let listed: BTreeSet<ObjectKey> = list.items.iter().map(ObjectKey::from).collect();
-        let gone: Vec<ObjectKey> = self.entries.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+        let gone: Vec<ObjectKey> =
+            self.entries.keys().filter(|key| !listed.contains(*key) && !planted(Flaw::KeepsTheGone)).cloned().collect();
         let mut deltas: Vec<Delta> = gone.iter().filter_map(|key| self.remove(key)).collect();
         deltas.extend(list.items.into_iter().filter_map(|object| self.put(object)));
         self.revision = list.revision;

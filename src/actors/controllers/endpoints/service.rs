@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::actors::controllers::pod::PodView;
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey, View};
 use crate::api::object::Object;
+use crate::runtime::flaw::{Flaw, planted};
 
 /// Marks what belongs to a service without a cluster IP.
 pub const HEADLESS: &str = "service.kubernetes.io/headless";
@@ -151,7 +152,7 @@ impl Aspect {
             addresses: pod.addresses().collect(),
             node: pod.spec.node_name.clone(),
             hostname: (pod.spec.hostname.clone(), pod.spec.subdomain.clone()),
-            ready: pod.is_ready(),
+            ready: pod.is_ready() && !planted(Flaw::EndpointsIgnoreReadiness),
             deleting: pod.is_deleting(),
             finished: pod.is_finished(),
         }
