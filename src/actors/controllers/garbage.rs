@@ -56,8 +56,11 @@ impl Garbage {
                 items.push(item);
             }
         }
-        if delta.new.is_none() && !planted(Flaw::LeavesDependents) || meta.deletion_timestamp.is_some() {
-            items.extend(self.dependents(object.uid()).into_iter().map(|(collection, object)| (collection, ObjectKey::from(&object))));
+        // Who missed a deletion sees another object under the same name.
+        let gone = delta.old.as_ref().filter(|old| delta.new.as_ref().is_none_or(|new| new.uid() != old.uid()));
+        let gone = gone.filter(|_| !planted(Flaw::LeavesDependents));
+        for owner in gone.into_iter().chain(meta.deletion_timestamp.is_some().then_some(object)) {
+            items.extend(self.dependents(owner.uid()).into_iter().map(|(collection, object)| (collection, ObjectKey::from(&object))));
         }
         items
     }

@@ -88,6 +88,9 @@ impl Reading {
         }
         prepare(&mut object, with_secrets);
         match adopted(kind, &object) {
+            Ok(object) if self.has(text(&object, "/kind"), text(&object, "/metadata/namespace"), text(&object, "/metadata/name")) => {
+                self.remarks.push(format!("{} is in the export more than once: the first is taken", name_of(&object)));
+            }
             Ok(object) => self.add(object),
             Err(status) if matches!(kind.kind, "Pod" | "Node") => return Err(format!("{}: {status}", name_of(&object))),
             Err(status) => self.remarks.push(format!("{} left out: {status}", name_of(&object))),
@@ -100,8 +103,6 @@ impl Reading {
         let [kind, namespace, name] = ["/kind", "/metadata/namespace", "/metadata/name"].map(|pointer| text(&object, pointer).to_owned());
         if self.known.insert((kind, namespace, name)) {
             self.objects.push(object);
-        } else {
-            self.remarks.push(format!("{} is in the export more than once: the first is taken", name_of(&object)));
         }
     }
 
