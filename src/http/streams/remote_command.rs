@@ -59,7 +59,7 @@ pub async fn exec(exchange: &Exchange, pod: &Pod, target: PodTarget, payload: we
     }
     let container = streams::container(pod, exchange.query.text("container"))?;
     let node = node(exchange, pod)?;
-    if !websocket::is_asked_for(exchange) {
+    if websocket::is_another_asked_for(exchange) {
         streams::runs(pod, &container)?;
     }
     let (response, socket) = websocket::accept(exchange, payload, &PROTOCOLS, Some("channel.k8s.io"))?;
@@ -73,7 +73,7 @@ pub async fn attach(exchange: &Exchange, pod: &Pod, target: PodTarget, payload: 
     let Wanted { stdin, stdout, stderr, tty } = Wanted::new(exchange, "PodAttachOptions")?;
     let container = streams::container(pod, exchange.query.text("container"))?;
     let node = node(exchange, pod)?;
-    if !websocket::is_asked_for(exchange) {
+    if websocket::is_another_asked_for(exchange) {
         streams::runs(pod, &container)?;
     }
     let (response, socket) = websocket::accept(exchange, payload, &PROTOCOLS, Some("channel.k8s.io"))?;

@@ -33,9 +33,10 @@ pub struct Receiver {
 #[error("the client is gone")]
 pub struct Gone;
 
-/// Whether the client wants this protocol. One that was refused may ask again for an older one, and shows its user that answer.
-pub fn is_asked_for(exchange: &Exchange) -> bool {
-    exchange.header(UPGRADE).eq_ignore_ascii_case("websocket")
+/// Whether the client wants another protocol. One that was refused may ask again for an older one, and shows its user that answer.
+pub fn is_another_asked_for(exchange: &Exchange) -> bool {
+    let upgrade = exchange.header(UPGRADE);
+    !upgrade.is_empty() && !upgrade.eq_ignore_ascii_case("websocket")
 }
 
 /// Accepts a WebSocket that speaks one of these protocols; a client that names none gets `unnamed`.
@@ -49,7 +50,7 @@ pub fn accept(
     unnamed: Option<&'static str>,
 ) -> Result<(HttpResponse, WebSocket), Status> {
     let upgrade = exchange.header(UPGRADE);
-    if !is_asked_for(exchange) {
+    if !upgrade.eq_ignore_ascii_case("websocket") {
         let message = match upgrade.as_str() {
             "" => "Upgrade request required".to_owned(),
             other => format!("cannot upgrade to {other}: only WebSocket is served here (kubectl 1.31 or later uses it)"),
