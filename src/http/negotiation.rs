@@ -65,6 +65,11 @@ pub fn negotiate(accept: &str, offer: Offer) -> Result<Representation, Status> {
         .ok_or_else(|| Status::new(406, Reason::NotAcceptable, format!("only the following media types are accepted: {TYPES}")))
 }
 
+/// Whether one of these media types is accepted by its name.
+pub fn names(accept: &str, types: &[&str]) -> bool {
+    accept.split(',').any(|range| types.contains(&Clause::parse(range).media_type))
+}
+
 fn unknown_types(offer: Offer) -> Status {
     let mut types = TYPES.to_owned();
     if offer == (Offer::Objects { streams: true }) {

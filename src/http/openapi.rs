@@ -9,7 +9,7 @@ use actix_web::http::header::{ACCEPT, ETAG, HeaderValue, IF_NONE_MATCH};
 use bytes::Bytes;
 
 use super::front::Exchange;
-use super::negotiation::{Offer, Representation};
+use super::negotiation::{self, Offer, Representation};
 use super::response;
 use crate::api::openapi::{Document, Documents, documents};
 use crate::api::status::Status;
@@ -22,9 +22,7 @@ const PROTOBUF: [&str; 2] =
 
 /// `parts` is what follows `/openapi`.
 pub fn answer(exchange: &Exchange, parts: &[&str]) -> Result<HttpResponse, Status> {
-    let accept = exchange.header(ACCEPT);
-    let is_protobuf =
-        parts == ["v2"] && accept.split(',').any(|range| PROTOBUF.contains(&range.split(';').next().unwrap_or_default().trim()));
+    let is_protobuf = parts == ["v2"] && negotiation::names(&exchange.header(ACCEPT), &PROTOBUF);
     if !is_protobuf {
         exchange.negotiate(Offer::Discovery)?;
     }

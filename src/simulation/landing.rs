@@ -1,6 +1,6 @@
 //! Where pods land: what became of those of another cluster. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Serialize;
 
@@ -75,9 +75,9 @@ impl Landings {
 pub(super) fn landings(before: &[Spot], after: &[Spot]) -> Landings {
     let known: BTreeMap<&str, &Spot> = before.iter().map(|spot| (&*spot.uid, spot)).collect();
     let (stayed, new): (Vec<&Spot>, Vec<&Spot>) = after.iter().partition(|spot| known.contains_key(&*spot.uid));
-    let uids: BTreeMap<&str, ()> = stayed.iter().map(|spot| (&*spot.uid, ())).collect();
+    let uids: BTreeSet<&str> = stayed.iter().map(|spot| &*spot.uid).collect();
     let mut lost: BTreeMap<Option<&str>, VecDeque<&Spot>> = BTreeMap::new();
-    for spot in sorted(before.iter().filter(|spot| !uids.contains_key(&*spot.uid))) {
+    for spot in sorted(before.iter().filter(|spot| !uids.contains(&*spot.uid))) {
         lost.entry(spot.owner.as_deref()).or_default().push_back(spot);
     }
     let mut landings = Landings::default();

@@ -5,35 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::cluster::site::{IMAGE, Site, has, import_image};
+use crate::cluster::site::{IMAGE, Site, has, import_image, manifest};
 
 fn web(replicas: u8) -> String {
-    format!(
-        "\
-apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec:
-  selector: {{app: web}}
-  ports: [{{port: 80, targetPort: 8080}}]
----
-apiVersion: v1
-kind: ReplicationController
-metadata: {{name: web}}
-spec:
-  replicas: {replicas}
-  selector: {{app: web}}
-  template:
-    metadata: {{labels: {{app: web}}}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-        image: {IMAGE}
-        command: [sh, -c, 'hostname > /www/index.html; echo serving; exec httpd -f -p 8080 -h /www']
-        readinessProbe: {{httpGet: {{path: /, port: 8080}}, periodSeconds: 1}}
-"
-    )
+    let command = "hostname > /www/index.html; echo serving; exec httpd -f -p 8080 -h /www";
+    manifest(replicas, "", &format!("        image: {IMAGE}\n        command: [sh, -c, '{command}']"))
 }
 
 fn started(number: u8, replicas: u8) -> Option<Site> {

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::cluster::site::{IMAGE, Site, has, import_image};
+use crate::cluster::site::{IMAGE, Site, has, import_image, manifest};
 
 fn replay(file: &Path, more: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kabuki")).args(["sim", "replay"]).arg(file).args(more).output().unwrap()
@@ -13,35 +13,6 @@ fn replay(file: &Path, more: &[&str]) -> Output {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A replication controller whose pods run that container.
-fn manifest(replicas: u8, annotations: &str, container: &str) -> String {
-    format!(
-        "\
-apiVersion: v1
-kind: Service
-metadata: {{name: web}}
-spec:
-  selector: {{app: web}}
-  ports: [{{port: 80, targetPort: 8080}}]
----
-apiVersion: v1
-kind: ReplicationController
-metadata: {{name: web}}
-spec:
-  replicas: {replicas}
-  selector: {{app: web}}
-  template:
-    metadata: {{labels: {{app: web}}, annotations: {{{annotations}}}}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-{container}
-        readinessProbe: {{httpGet: {{path: /, port: 8080}}, periodSeconds: 1}}
-"
-    )
 }
 
 fn ready(site: &Site, replicas: u8) {

@@ -166,3 +166,32 @@ pub fn import_image() {
     import.stdin.take().unwrap().write_all(&archive.into_inner().unwrap()).unwrap();
     assert!(import.wait().unwrap().success());
 }
+
+/// A service, and a replication controller whose pods run that container.
+pub fn manifest(replicas: u8, annotations: &str, container: &str) -> String {
+    format!(
+        "\
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec:
+  selector: {{app: web}}
+  ports: [{{port: 80, targetPort: 8080}}]
+---
+apiVersion: v1
+kind: ReplicationController
+metadata: {{name: web}}
+spec:
+  replicas: {replicas}
+  selector: {{app: web}}
+  template:
+    metadata: {{labels: {{app: web}}, annotations: {{{annotations}}}}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+{container}
+        readinessProbe: {{httpGet: {{path: /, port: 8080}}, periodSeconds: 1}}
+"
+    )
+}
