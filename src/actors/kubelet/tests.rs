@@ -134,6 +134,31 @@ fn phase(pod: &Pod) -> &str {
 }
 
 #[test]
+fn a_container_that_cannot_be_started_counts_as_restarted_and_backs_off() {
+    scene(|scene| async move {
+        let metadata = json!({"annotations": {"sim.kabuki.dev/start-error": "no such command"}});
+        let containers = json!([{"name": "web", "image": "nginx", "command": ["/no/such"]}]);
+        let spec = json!({"nodeName": "n1", "automountServiceAccountToken": false, "containers": containers});
+        for (name, policy) in [("lost", "Always"), ("once", "Never")] {
+            let mut body = json!({"metadata": metadata, "spec": spec});
+            body["metadata"]["name"] = name.into();
+            body["spec"]["restartPolicy"] = policy.into();
+            scene.put("Pod", "default", name, body).await;
+        }
+        let web = |pod: &Pod| pod.status.clone().and_then(|status| status.container_statuses).and_then(|all| all.into_iter().next());
+        let lost = scene.pod("lost", "restarted thrice", |pod| web(pod).is_some_and(|web| web.restart_count == 3)).await;
+        let lost = web(&lost).unwrap();
+        let last = lost.last_state.and_then(|state| state.terminated).unwrap();
+        assert_eq!((last.exit_code, last.reason.as_deref()), (128, Some("ContainerCannotRun")));
+        assert!(last.message.unwrap().contains("no such command"));
+        let waiting = lost.state.and_then(|state| state.waiting).unwrap();
+        assert_eq!(waiting.reason.as_deref(), Some("CrashLoopBackOff"));
+        scene.pod("once", "failed", |pod| phase(pod) == "Failed").await;
+        assert_eq!(scene.events("Failed").await.first().map(String::as_str), Some("Error: cannot start: no such command"));
+    });
+}
+
+#[test]
 fn a_node_registers_and_runs_what_is_bound_to_it() {
     scene(|scene| async move {
         scene.web("a").await;

@@ -15,7 +15,7 @@ use crate::actors::kubelet::{hooks, images, volumes};
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::clock;
-use crate::runtime::containers::{ContainerId, Mount, Propagation};
+use crate::runtime::containers::{ContainerId, Error, Mount, Propagation};
 
 /// Failures to make a container are tried again after 10 s, doubling to 5 min, as upstream's back-off does.
 const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(10);
@@ -147,10 +147,18 @@ impl Work {
         let created = runtime.create_container(&sandbox, &spec).await;
         let id = created.map_err(|error| Failure("CreateContainerError", error.to_string()))?;
         self.context.events.normal(about.clone(), "Created", "Container created");
-        if let Err(error) = runtime.start_container(&id).await {
-            // A container that is left as merely created would be made again at once.
-            let _ = runtime.remove_container(&id).await;
-            return Err(Failure("RunContainerError", error.to_string()));
+        match runtime.start_container(&id).await {
+            Ok(()) => {}
+            // It has ended, so its restart policy decides on the rest.
+            Err(error @ Error::StartFailed(_)) => {
+                self.context.events.warning(about.clone(), "Failed", format!("Error: {error}"));
+                return Ok(());
+            }
+            Err(error) => {
+                // A container that is left as merely created would be made again at once.
+                let _ = runtime.remove_container(&id).await;
+                return Err(Failure("RunContainerError", error.to_string()));
+            }
         }
         self.context.events.normal(about.clone(), "Started", "Container started");
         self.post_start(subject, member, &id, about).await;

@@ -32,6 +32,7 @@ use crate::api::object::Object;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerState, Image, Labels, LogOptions};
 use crate::runtime::flaw::{Flaw, planted};
+use crate::runtime::store::{Revision, Stored};
 use crate::runtime::supervision::Ctx;
 
 pub use desk::Desk;
@@ -97,6 +98,8 @@ struct Memory {
     resolv_conf: Option<String>,
     /// The image of the container that is made first, by its reference.
     image: Option<(String, Image)>,
+    /// The version of the pod that was read last.
+    read: Option<(Revision, Rc<Pod>)>,
 }
 
 /// How a turn went.
@@ -130,44 +133,59 @@ impl Work {
         }
     }
 
-    async fn wait(&self, seen: u64, wake_at: Option<Timestamp>, refresh_at: Option<Instant>) {
-        let due = wake_at.map(|at| Duration::try_from(at.duration_since(clock::now())).unwrap_or_default());
-        let refresh = refresh_at.map(|at| at.saturating_duration_since(clock::instant()));
-        let timer = async {
-            match due.into_iter().chain(refresh).min() {
-                Some(delay) => tokio::time::sleep(delay).await,
-                None => future::pending().await,
+    /// Waits until something happens or the time has come, and refreshes the volumes meanwhile.
+    async fn wait(&self, seen: u64, wake_at: Option<Timestamp>, mut refresh_at: Option<Instant>) {
+        let delay = wake_at.map(|at| Duration::try_from(at.duration_since(clock::now())).unwrap_or_default());
+        let wake_at = delay.map(|delay| clock::instant() + delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.desk.changed_since(seen) => return,
+                () = until(wake_at) => return,
+                () = until(refresh_at) => {}
             }
-        };
-        tokio::select! {
-            biased;
-            () = self.desk.changed_since(seen) => {}
-            () = timer => {}
+            let (object, _) = self.desk.pod();
+            // One that cannot be read is the next turn's trouble.
+            let Ok(pod) = self.read(&object) else { return };
+            refresh_at = self.refresh(&object, &pod).await;
         }
+    }
+
+    /// The pod as its type. Each version is read once.
+    fn read(&self, object: &Object) -> Result<Rc<Pod>, String> {
+        let mut memory = self.memory.borrow_mut();
+        if let Some((revision, pod)) = &memory.read
+            && *revision == object.revision()
+        {
+            return Ok(pod.clone());
+        }
+        let pod: Rc<Pod> = Rc::new(object.parse().map_err(|error| format!("the pod cannot be parsed: {error}"))?);
+        memory.read = Some((object.revision(), pod.clone()));
+        Ok(pod)
     }
 
     /// Looks, decides, and does what is to be done. The error is for the log.
     async fn turn(&self) -> Result<Turn, String> {
         let (object, gone) = self.desk.pod();
-        let pod: Pod = object.parse().map_err(|error| format!("the pod cannot be parsed: {error}"))?;
+        let pod = self.read(&object)?;
         let world = self.observe(&pod).await?;
         self.prober.follow(&pod, &world, pod_ip(&world, &self.context));
         let outcome = self.decide(&pod, gone, &world);
         self.tell_back_offs(&object, &pod, &outcome.status);
         if outcome.ended && (gone || pod.metadata.deletion_timestamp.is_some()) {
-            return self.finish(&object, gone, &world, &outcome).await;
+            return self.finish((&object, gone), &pod, &world, &outcome).await;
         }
         if planted(Flaw::LetsPodsGoEarly) && pod.metadata.deletion_timestamp.is_some() {
             self.let_go(&object).await?;
         }
         if outcome.actions.is_empty() {
-            self.report(&object, &outcome.status).await?;
+            self.report(&object, &pod, &outcome.status).await?;
             let settled = self.settle_troubles(&object, &pod);
             let refresh_at = if outcome.ended { None } else { self.refresh(&object, &pod).await };
             return Ok(if settled { Turn::Again } else { Turn::Wait(outcome.wake_at, refresh_at) });
         }
         let act = self.act(&object, &pod, &world, outcome.actions.clone());
-        let both = join(self.report(&object, &outcome.status), act);
+        let both = join(self.report(&object, &pod, &outcome.status), act);
         tokio::select! {
             biased;
             // What was begun for a pod that has to end now is left as it is: the next turn finds it.
@@ -298,6 +316,13 @@ impl Work {
 
     fn about(&self, object: &Object) -> crate::actors::events::About {
         crate::actors::events::About::object(Registry::built_in().of::<Pod>(), object)
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => future::pending().await,
     }
 }
 
