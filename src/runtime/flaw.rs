@@ -26,6 +26,8 @@ pub enum Flaw {
     SkipsEvents,
     /// A watch that lost its place is not told.
     SkipsTheCompacted,
+    /// The store never forgets what it has to remember for a while only.
+    RemembersAll,
 
     /// A list names a newer revision than that of what it shows.
     ListReadsBeforeItsRevision,

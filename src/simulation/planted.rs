@@ -9,7 +9,7 @@ use super::{Scenario, Script, Watching, rehearse, shrink};
 use crate::runtime::flaw::{Flaw, plant};
 
 /// A seed with which each is found.
-const SEEDS: [(Flaw, u64); 32] = [
+const SEEDS: [(Flaw, u64); 33] = [
     (Flaw::AcknowledgesBeforeDurable, 11),
     (Flaw::NoCompareAndSet, 115),
     (Flaw::CreateOverwrites, 3),
@@ -18,6 +18,7 @@ const SEEDS: [(Flaw, u64); 32] = [
     (Flaw::RevisionsGoBack, 3),
     (Flaw::SkipsEvents, 1),
     (Flaw::SkipsTheCompacted, 2),
+    (Flaw::RemembersAll, 1),
     (Flaw::ListReadsBeforeItsRevision, 1),
     (Flaw::BookmarkAhead, 4),
     (Flaw::StatusFromStaleObject, 10),

@@ -319,6 +319,7 @@ impl Stage {
     fn judge(&self, founded: &[String]) {
         let Some(faces) = self.cluster.faces() else { return };
         let tree: Tree = faces.root.tree();
-        self.watchdog.judge(clock::now(), |scene, hold| hold(&Rest { scene, machines: &self.cluster.machines, tree: &tree, founded }));
+        let (machines, history) = (&self.cluster.machines, faces.store.extent());
+        self.watchdog.judge(clock::now(), |scene, hold| hold(&Rest { scene, machines, tree: &tree, founded, history }));
     }
 }

@@ -56,6 +56,13 @@ fn who_stops_it_reads_of_no_error() {
         (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()),
         (true, "stopping; containers keep running\n".to_owned())
     );
+
+    let mut moved = std::process::Command::new(env!("CARGO_BIN_EXE_kabuki"));
+    moved.args(["up", "--nodes=0", "--listen=127.0.0.1:0", "--service-cidr=10.97.0.0/16", "--data-dir"]).arg(directory.path());
+    let moved = moved.output().unwrap();
+    let error = String::from_utf8_lossy(&moved.stderr).into_owned();
+    assert!(!moved.status.success(), "{error}");
+    assert!(error.contains("--service-cidr 10.97.0.0/16") && error.contains("default/kubernetes has 10.96.0.1"), "{error}");
 }
 
 #[test]

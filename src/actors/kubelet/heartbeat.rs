@@ -10,6 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::context::Context;
 use super::node_object::{labels, node, status};
+use crate::actors::events::About;
 use crate::api::client::{Patch, WriteOptions};
 use crate::api::kinds::Registry;
 use crate::api::object::Object;
@@ -57,10 +58,9 @@ pub async fn beat(context: Arc<Context>) {
     let mut ticks = interval(RENEWAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told: Option<Told> = None;
-    let mut lease: Option<Object> = None;
     loop {
         ticks.tick().await;
-        if let Err(error) = renew(&context, &mut lease).await {
+        if let Err(error) = renew(&context).await {
             tracing::warn!(node = context.options.node_name, %error, "the lease could not be renewed");
             if planted(Flaw::HeartStops) {
                 return;
@@ -106,7 +106,18 @@ async fn report(context: &Context, trouble: Option<String>, told: Option<&Told>)
         return Ok(Some(Told { at: told.at, revision: known.revision(), trouble }));
     }
     let written = context.client.update(kind, "", &context.options.node_name, "status", value, &WriteOptions::default()).await?;
+    let is_ready = trouble.is_none();
+    if was_ready(&old) != is_ready {
+        let reason = if is_ready { "NodeReady" } else { "NodeNotReady" };
+        let message = format!("Node {} status is now: {reason}", context.options.node_name);
+        context.events.normal(About::object(kind, &written), reason, message);
+    }
     Ok(Some(Told { at: clock::instant(), revision: written.revision(), trouble }))
+}
+
+fn was_ready(status: &Value) -> bool {
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 /// A node's status without the times at which it was last looked at.
@@ -118,54 +129,22 @@ fn without_heartbeats(status: &Value) -> Value {
     status
 }
 
-/// Renews the lease as it was last written, or, if somebody else has written it, as it is now.
-async fn renew(context: &Context, lease: &mut Option<Object>) -> Result<(), Status> {
-    if let Some(known) = lease.take() {
-        match write_lease(context, &known).await {
-            Err(error) if error.is_conflict() || error.is_not_found() => {}
-            result => {
-                *lease = result.map(Some)?;
-                return Ok(());
-            }
-        }
-    }
+async fn renew(context: &Context) -> Result<(), Status> {
     let kind = Registry::built_in().of::<Lease>();
-    let written = match context.client.get(kind, LEASES, &context.options.node_name).await {
-        Err(error) if error.is_not_found() => create_lease(context).await,
-        known => write_lease(context, &known?).await,
-    };
-    *lease = Some(written?);
-    Ok(())
-}
-
-async fn write_lease(context: &Context, known: &Object) -> Result<Object, Status> {
-    let mut value = known.value();
-    for (field, now) in claim(context) {
-        value["spec"][field] = now;
-    }
-    let kind = Registry::built_in().of::<Lease>();
-    context.client.update(kind, LEASES, &context.options.node_name, "", value, &WriteOptions::default()).await
-}
-
-async fn create_lease(context: &Context) -> Result<Object, Status> {
     let name = &context.options.node_name;
-    let node = context.client.get(Registry::built_in().of::<Node>(), "", name).await?;
-    let owner = json!({ "apiVersion": "v1", "kind": "Node", "name": name, "uid": node.uid() });
-    let lease = json!({
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": { "name": name, "namespace": LEASES, "ownerReferences": [owner] },
-        "spec": Value::from_iter(claim(context)),
-    });
-    context.client.create(Registry::built_in().of::<Lease>(), LEASES, lease, &WriteOptions::default()).await
-}
-
-/// What the lease says of the node that lives now.
-fn claim(context: &Context) -> [(&'static str, Value); 3] {
     let now = clock::now();
-    [
-        ("holderIdentity", context.options.node_name.as_str().into()),
-        ("leaseDurationSeconds", LEASE_SECONDS.into()),
-        ("renewTime", format!("{now:.6}").into()),
-    ]
+    let renewed = json!({ "spec": { "holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": format!("{now:.6}") } });
+    let write = WriteOptions::default();
+    match context.client.patch(kind, LEASES, name, "", Patch::Merge(renewed.clone()), &write).await {
+        Err(error) if error.is_not_found() => {
+            let node = context.client.get(Registry::built_in().of::<Node>(), "", name).await?;
+            let owner = json!({ "apiVersion": "v1", "kind": "Node", "name": name, "uid": node.uid() });
+            let mut lease = renewed;
+            lease["apiVersion"] = "coordination.k8s.io/v1".into();
+            lease["kind"] = "Lease".into();
+            lease["metadata"] = json!({ "name": name, "namespace": LEASES, "ownerReferences": [owner] });
+            context.client.create(kind, LEASES, lease, &write).await.map(|_| ())
+        }
+        result => result.map(|_| ()),
+    }
 }

@@ -108,6 +108,8 @@ async fn run(seed: Seed) {
     let info = until_done(&name, "the container runtime does not answer", || seed.machine.runtime.info()).await;
     let node = Node::new(seed, info);
     let registered = until_done(&name, "the node cannot be registered", || heartbeat::register(&node.context)).await;
+    let about = About::object(Registry::built_in().of::<k8s_openapi::api::core::v1::Node>(), &registered);
+    node.context.events.normal(about, "Starting", "Starting kubelet.");
     node.set_pod_range(registered).await;
     let work = async {
         node.pods.synced().await;

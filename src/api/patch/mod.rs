@@ -29,26 +29,30 @@ pub fn apply(
     validation: FieldValidation,
 ) -> Result<Decoded, Status> {
     let mut patched = current.clone();
-    let (dialect, shown) = match patch {
+    let dialect = match patch {
         Patch::Json(operations) => {
             json::apply(&mut patched, operations)?;
-            (Dialect::Json, patched.to_string())
+            Dialect::Json
         }
         Patch::Merge(patch) => {
             check_object(patch).map_err(|why| Status::bad_request(format!("error decoding patch: {why}")))?;
             json_patch::merge(&mut patched, patch);
-            (Dialect::Json, patched.to_string())
+            Dialect::Json
         }
         Patch::Strategic(patch) => {
             check_object(patch).map_err(Status::bad_request)?;
             strategic::apply(target.schema, &mut patched, patch)?;
-            (Dialect::Unstructured, strategic::printed(patch))
+            Dialect::Unstructured
         }
         Patch::Apply(_) => {
             return Err(Status::new(415, Reason::UnsupportedMediaType, "server-side apply is not supported by this server"));
         }
     };
     examine(target, &patched, dialect, strict.to_vec(), validation).map_err(|refusal| {
+        let shown = match patch {
+            Patch::Strategic(patch) => strategic::printed(patch),
+            _ => patched.to_string(),
+        };
         let mut errors = ErrorList::default();
         errors.push(FieldErrorKind::Invalid, "patch", format!("Invalid value: {shown:?}: {}", refusal.why));
         Status::invalid("", "", "", &errors)

@@ -135,6 +135,10 @@ pub(super) fn carry_over(new: &mut Value, old: &Value) {
 
 /// What is wrong with an update's metadata, as upstream's registry finds it before the kind's own rules are asked.
 pub(super) fn judge(namespaced: bool, new: &Value, old: &Value) -> ErrorList {
+    if is_unchanged(&new["metadata"], &old["metadata"]) {
+        // It was judged when it was written.
+        return ErrorList::default();
+    }
     let typed = |object: &Value| ObjectMeta::deserialize(&object["metadata"]).map_err(|error| error.to_string());
     let (meta, before) = match (typed(new), typed(old)) {
         (Ok(meta), Ok(before)) => (meta, before),
@@ -147,6 +151,14 @@ pub(super) fn judge(namespaced: bool, new: &Value, old: &Value) -> ErrorList {
     errors.extend(immutable(new, old));
     errors.extend(object_meta_update(&meta, &before, &path));
     errors
+}
+
+/// Whether two metadata are the same but for the revision, which no update carries.
+fn is_unchanged(new: &Value, old: &Value) -> bool {
+    fn fields(metadata: &Value) -> impl Iterator<Item = (&String, &Value)> {
+        metadata.as_object().into_iter().flatten().filter(|(field, _)| *field != "resourceVersion")
+    }
+    fields(new).eq(fields(old))
 }
 
 /// What of the metadata an update cannot change.

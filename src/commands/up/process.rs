@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Service;
 use parking_lot::Mutex;
 
 use super::nodes::{self, Ground, host_address};
@@ -16,6 +17,7 @@ use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
+use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::api::streams::NodeDirectory;
 use crate::api::verbs::{Api, LocalClient, ServiceRanges, Settings, User};
@@ -27,9 +29,10 @@ use crate::http::identity::Identity;
 use crate::http::server;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::entropy::Entropy;
+use crate::runtime::network::Cidr;
 use crate::runtime::recording::{Record, RecordedEngine, Recorder, Start};
 use crate::runtime::shutdown::Shutdown;
-use crate::runtime::store::{Bounds, Embedded, Engine, LocalStore, Volatile, create_directory};
+use crate::runtime::store::{Bounds, Embedded, Engine, LocalStore, Snapshot, Store, Volatile, create_directory};
 use crate::runtime::supervision::{Ended, Strategy, Supervisor, SupervisorSpec};
 
 /// The supervisor of what listens.
@@ -64,6 +67,7 @@ impl Process {
         let identity = identity(options, directory, address)?;
         recorder.write(|| Record::Start(beginning(options, &entropy, advertised(address), identity.authority.pem())));
         let store = store(engine, &root, &recorder)?;
+        check_service_range(&store.snapshot(), options.service_cidr)?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
         let settings = Settings { ranges, tokens: Some(identity.tokens.clone()), ..Settings::default() };
         let api = Api::new(store.clone(), entropy.split("api"), settings);
@@ -184,6 +188,19 @@ fn store(engine: Arc<dyn Engine>, root: &Supervisor, recorder: &Recorder) -> Res
     };
     let supervisor = root.supervisor("store", Strategy::OneForOne);
     Ok(Arc::new(LocalStore::start(&supervisor, engine, Bounds::default())?))
+}
+
+/// Services keep the addresses that they have, so the range has to hold them.
+fn check_service_range(known: &Snapshot<Object>, range: Cidr) -> Result<(), Failure> {
+    for (key, service) in known.range(&Registry::built_in().of::<Service>().collection, "", None) {
+        let service: Service = service.parse().map_err(|error| format!("{key}: {error}"))?;
+        let address = service.spec.and_then(|spec| spec.cluster_ip).and_then(|address| address.parse().ok());
+        if let Some(address) = address.filter(|address| !range.contains(*address)) {
+            let why = format!("--service-cidr {range} is not what the services of this cluster were given: {key} has {address}");
+            return Err(format!("{why}. Start with the range as it was, or with another --data-dir").into());
+        }
+    }
+    Ok(())
 }
 
 /// Parts of the cast act as the users that they are upstream, with the rights of the system.

@@ -26,6 +26,16 @@ impl Default for Bounds {
     }
 }
 
+/// How much history is kept now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extent {
+    pub events: usize,
+    pub bytes: usize,
+    /// How long ago the oldest change was made.
+    pub age: Duration,
+    pub bounds: Bounds,
+}
+
 /// Every change of the recent past. Clones are handles on the same history.
 pub struct History<T> {
     shared: Arc<RwLock<State<T>>>,
@@ -111,6 +121,13 @@ impl<T: Stored> History<T> {
         self.shared.read().oldest
     }
 
+    /// How much of the past is here.
+    pub fn extent(&self) -> Extent {
+        let state = self.shared.read();
+        let age = state.log.front().map(|(at, _)| at.elapsed()).unwrap_or_default();
+        Extent { events: state.log.len(), bytes: state.bytes, age, bounds: state.bounds }
+    }
+
     /// A reader of one collection from after a revision on.
     pub fn events(&self, collection: &str, after: Revision) -> Result<Events<T>, PlaceError> {
         let mut state = self.shared.write();
@@ -142,7 +159,7 @@ impl<T: Stored> State<T> {
         while let Some((at, event)) = self.log.front() {
             let over = self.log.len() > self.bounds.events || self.bytes > self.bounds.bytes || now - *at > self.bounds.age;
             // A commit is forgotten whole, and the newest is kept: readers that are up to date never lose their place.
-            if !over || event.revision == self.head {
+            if !over || event.revision == self.head || planted(Flaw::RemembersAll) {
                 break;
             }
             let revision = event.revision;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::engine::{Engine, EngineError, Volatile};
 use super::history::Bounds;
 use super::writer::{Commit, Shared, Writer, restore};
-use super::{Change, CommitError, Committed, Events, History, PlaceError, Revision, Snapshot, Store, Stored, Write};
+use super::{Change, CommitError, Committed, Events, Extent, History, PlaceError, Revision, Snapshot, Store, Stored, Write};
 use crate::runtime::supervision::{ChildSpec, Supervisor};
 use crate::runtime::watch;
 
@@ -39,6 +39,11 @@ impl<T: Stored> LocalStore<T> {
     /// A store that forgets with the process.
     pub fn in_memory(supervisor: &Supervisor) -> Self {
         Self::start(supervisor, Arc::new(Volatile), Bounds::default()).expect("nothing is recovered from nothing")
+    }
+
+    /// How much history is kept.
+    pub fn extent(&self) -> Extent {
+        self.shared.history.extent()
     }
 
     /// Forgets all history up to now: who holds an older revision must list again.

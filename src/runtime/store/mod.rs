@@ -21,7 +21,7 @@ use futures::future::BoxFuture;
 
 pub use embedded::{DirectoryLock, Embedded, create_directory};
 pub use engine::{Engine, EngineError, Record, Recovered, Volatile};
-pub use history::{Bounds, Events, History};
+pub use history::{Bounds, Events, Extent, History};
 pub use local::LocalStore;
 pub use snapshot::Snapshot;
 

@@ -1,5 +1,6 @@
 //! What must hold of every run, whatever is done to it. One file each.
 
+mod bounds;
 mod capacity;
 mod cordons;
 mod endpoints;
@@ -24,7 +25,7 @@ pub use rule::{Rule, RuleError, When};
 use super::journal::Entry;
 use super::machines::Machines;
 use super::scene::{Change, Scene};
-use crate::runtime::store::Key;
+use crate::runtime::store::{Extent, Key};
 use crate::runtime::supervision::Tree;
 
 /// Something that must hold.
@@ -67,6 +68,7 @@ pub struct Rest<'a> {
     pub tree: &'a Tree,
     /// The paths of the supervision tree as it was founded.
     pub founded: &'a [String],
+    pub history: Extent,
 }
 
 /// A promise that was not kept.
@@ -105,6 +107,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::<owners::Owners>::default(),
         Box::<taints::Taints>::default(),
         Box::<supervision::Supervision>::default(),
+        Box::<bounds::HistoryBounds>::default(),
         Box::<panics::Panics>::default(),
         Box::<pace::Pace>::default(),
     ]

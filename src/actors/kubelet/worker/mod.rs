@@ -20,7 +20,7 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use futures::future::{self, join};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 
 use super::context::Context;
 use super::files::Place;
@@ -100,6 +100,8 @@ struct Memory {
     image: Option<(String, Image)>,
     /// The version of the pod that was read last.
     read: Option<(Revision, Rc<Pod>)>,
+    /// The status that the API has, and in which version of the pod.
+    told: Option<(Revision, PodStatus)>,
 }
 
 /// How a turn went.
@@ -173,19 +175,19 @@ impl Work {
         let outcome = self.decide(&pod, gone, &world);
         self.tell_back_offs(&object, &pod, &outcome.status);
         if outcome.ended && (gone || pod.metadata.deletion_timestamp.is_some()) {
-            return self.finish((&object, gone), &pod, &world, &outcome).await;
+            return self.finish(&object, gone, &world, &outcome).await;
         }
         if planted(Flaw::LetsPodsGoEarly) && pod.metadata.deletion_timestamp.is_some() {
             self.let_go(&object).await?;
         }
         if outcome.actions.is_empty() {
-            self.report(&object, &pod, &outcome.status).await?;
+            self.report(&object, &outcome.status).await?;
             let settled = self.settle_troubles(&object, &pod);
             let refresh_at = if outcome.ended { None } else { self.refresh(&object, &pod).await };
             return Ok(if settled { Turn::Again } else { Turn::Wait(outcome.wake_at, refresh_at) });
         }
         let act = self.act(&object, &pod, &world, outcome.actions.clone());
-        let both = join(self.report(&object, &pod, &outcome.status), act);
+        let both = join(self.report(&object, &outcome.status), act);
         tokio::select! {
             biased;
             // What was begun for a pod that has to end now is left as it is: the next turn finds it.

@@ -1,6 +1,7 @@
 //! What a worker tells the API of its pod.
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus};
+use serde_json::Value;
 
 use super::{Turn, Work};
 use crate::actors::kubelet::lifecycle::{Member, Outcome, World, members};
@@ -9,20 +10,28 @@ use crate::api::kinds::Registry;
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::containers::SandboxState;
+use crate::runtime::store::{Revision, Stored};
 
 impl Work {
     /// Writes the status that was made from this version of the pod, if it says anything new. If the pod has changed meanwhile the
     /// status is not written: it is made anew from the newer version.
-    pub(super) async fn report(&self, object: &Object, pod: &Pod, status: &PodStatus) -> Result<(), String> {
-        if pod.status.as_ref() == Some(status) {
+    pub(super) async fn report(&self, object: &Object, status: &PodStatus) -> Result<(), String> {
+        let is_known = |told: &(Revision, PodStatus)| told.0 == object.revision() && told.1 == *status;
+        if self.memory.borrow().told.as_ref().is_some_and(is_known) {
             return Ok(());
         }
         let mut value = object.value();
-        value["status"] = serde_json::to_value(status).map_err(|error| error.to_string())?;
+        let new = serde_json::to_value(status).map_err(|error| error.to_string())?;
+        if same(&value["status"], &new) {
+            self.memory.borrow_mut().told = Some((object.revision(), status.clone()));
+            return Ok(());
+        }
+        value["status"] = new;
         let kind = Registry::built_in().of::<Pod>();
         let written = self.context.client.update(kind, object.namespace(), object.name(), "status", value, &WriteOptions::default()).await;
         match written {
             Ok(written) => {
+                self.memory.borrow_mut().told = Some((written.revision(), status.clone()));
                 self.desk.note(written);
                 Ok(())
             }
@@ -60,15 +69,9 @@ impl Work {
     }
 
     /// Says how the pod ended, removes what is left of it, and lets the API forget it.
-    pub(super) async fn finish(
-        &self,
-        (object, gone): (&Object, bool),
-        pod: &Pod,
-        world: &World,
-        outcome: &Outcome,
-    ) -> Result<Turn, String> {
+    pub(super) async fn finish(&self, object: &Object, gone: bool, world: &World, outcome: &Outcome) -> Result<Turn, String> {
         if !gone {
-            self.report(object, pod, &outcome.status).await?;
+            self.report(object, &outcome.status).await?;
         }
         for sandbox in &world.sandboxes {
             debug_assert!(sandbox.state == SandboxState::NotReady, "a pod that has ended has no living sandbox");
@@ -100,4 +103,19 @@ fn waiting_after_crashes(status: &PodStatus) -> Vec<&str> {
         waiting.and_then(|waiting| waiting.reason.as_deref()) == Some("CrashLoopBackOff")
     };
     lists.into_iter().flatten().flatten().filter(waits).map(|status| status.name.as_str()).collect()
+}
+
+/// Whether two statuses say the same.
+fn same(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let fields = |a: &serde_json::Map<String, Value>, b: &serde_json::Map<String, Value>| {
+                a.iter().all(|(name, value)| same(value, b.get(name).unwrap_or(&Value::Null)))
+            };
+            fields(old, new) && fields(new, old)
+        }
+        (Value::Array(old), Value::Array(new)) => old.len() == new.len() && old.iter().zip(new).all(|(old, new)| same(old, new)),
+        (Value::Null, Value::Null) => true,
+        (old, new) => old == new,
+    }
 }
