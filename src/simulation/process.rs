@@ -145,6 +145,7 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
             true => views(&root, machine, client.clone(), entropy),
             false => shared.clone(),
         };
+        let root = root.by_clock(machine.runtime.clock());
         let handle = kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
         nodes.register(&handle.node_name, handle.streams);
     }
