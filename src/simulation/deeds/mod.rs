@@ -117,6 +117,12 @@ pub enum Deed {
         #[serde(rename = "for")]
         span: Span,
     },
+    /// What changes something arrives twice, the second time at once or seconds later
+    DuplicateRequests {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
     /// Updates are told of conflicts that are none
     ConflictStorm {
         rate: f64,
@@ -193,6 +199,14 @@ pub enum Deed {
         /// Seconds; backwards if negative
         seconds: i64,
     },
+    /// A node's wall clock differs from the others'
+    SkewClock {
+        node: Which,
+        /// How far it is ahead; behind if negative
+        seconds: i64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
     /// The disk takes up to so long for a batch
     SlowDisk {
         most: Span,
@@ -249,6 +263,7 @@ impl Deed {
             | Self::SlowApi { span, .. }
             | Self::LoseRequests { span, .. }
             | Self::LoseAnswers { span, .. }
+            | Self::DuplicateRequests { span, .. }
             | Self::ConflictStorm { span, .. }
             | Self::DropWatches { span, .. }
             | Self::ForgetPlaces { span, .. }
@@ -260,6 +275,7 @@ impl Deed {
             | Self::LoseZone { span, .. }
             | Self::EngineOutage { span, .. }
             | Self::RegistryOutage { span }
+            | Self::SkewClock { span, .. }
             | Self::SlowDisk { span, .. }
             | Self::FullDisk { span } => *span,
             Self::Crash { down } => *down,
@@ -280,7 +296,8 @@ impl Deed {
             | Self::EngineOutage { node, .. }
             | Self::KillContainers { node, .. }
             | Self::OomKill { node, .. }
-            | Self::WedgeContainers { node, .. } => Some((node, false)),
+            | Self::WedgeContainers { node, .. }
+            | Self::SkewClock { node, .. } => Some((node, false)),
             Self::LoseZone { zone, .. } => Some((zone, true)),
             _ => None,
         }
@@ -311,6 +328,7 @@ impl Deed {
         let rate = match self {
             Self::LoseRequests { rate, .. }
             | Self::LoseAnswers { rate, .. }
+            | Self::DuplicateRequests { rate, .. }
             | Self::ConflictStorm { rate, .. }
             | Self::DropWatches { rate, .. }
             | Self::ForgetPlaces { rate, .. } => Some(("rate", *rate)),

@@ -23,6 +23,8 @@ pub struct Undo {
     disturbances: Vec<u64>,
     /// Machines whose engine answers again.
     engines: Vec<usize>,
+    /// Machines whose clock goes as the others' again.
+    clocks: Vec<usize>,
     disk: bool,
     registry: bool,
 }
@@ -78,6 +80,11 @@ impl Cluster {
                 clock::jump(jiff::SignedDuration::from_secs(*seconds));
                 Undo::default()
             }
+            Deed::SkewClock { node, seconds, .. } => {
+                let machine = self.node(node);
+                self.machines[machine].runtime.clock().set_ahead(*seconds);
+                Undo { clocks: vec![machine], ..Undo::default() }
+            }
             Deed::SlowDisk { .. } | Deed::FullDisk { .. } | Deed::FailFsync {} => self.break_disk(deed),
             Deed::LoseNode { .. }
             | Deed::LoseZone { .. }
@@ -98,6 +105,7 @@ impl Cluster {
     pub fn undo(&self, undo: Undo) {
         undo.disturbances.into_iter().for_each(|number| self.network.calm(number));
         undo.engines.into_iter().for_each(|machine| self.machines[machine].runtime.set_outage(None));
+        undo.clocks.into_iter().for_each(|machine| self.machines[machine].runtime.clock().set_ahead(0));
         if undo.disk {
             self.disk.set(Condition::default());
         }
@@ -114,6 +122,7 @@ impl Cluster {
         for machine in self.machines.iter() {
             machine.runtime.set_outage(None);
             machine.runtime.set_registry_outage(None);
+            machine.runtime.clock().set_ahead(0);
         }
     }
 
@@ -226,6 +235,7 @@ impl Cluster {
             Deed::SlowApi { most, .. } => everybody(Effect::Slow(most.0)),
             Deed::LoseRequests { rate, .. } => everybody(Effect::LostRequests(*rate)),
             Deed::LoseAnswers { rate, .. } => everybody(Effect::LostAnswers(*rate)),
+            Deed::DuplicateRequests { rate, .. } => everybody(Effect::Duplicates(*rate)),
             Deed::ConflictStorm { rate, .. } => everybody(Effect::Conflicts(*rate)),
             Deed::DropWatches { rate, .. } => everybody(Effect::BrokenWatches(*rate)),
             Deed::ForgetPlaces { rate, .. } => everybody(Effect::LostPlaces(*rate)),

@@ -25,6 +25,8 @@ pub enum Effect {
     Deaf,
     LostRequests(f64),
     LostAnswers(f64),
+    /// What changes something arrives a second time, at once or seconds later.
+    Duplicates(f64),
     /// Updates are told that somebody else was first, although nobody was.
     Conflicts(f64),
     /// Watches end, for every event that they carry.
@@ -72,10 +74,21 @@ pub(super) fn fate<'a>(all: impl Iterator<Item = &'a Disturbance>, user: &str, i
             Effect::LostRequests(rate) => fate.request_lost |= chance.rng().random_bool(rate),
             Effect::LostAnswers(rate) => fate.answer_lost |= chance.rng().random_bool(rate),
             Effect::Conflicts(rate) => fate.conflict |= is_update && chance.rng().random_bool(rate),
-            Effect::BrokenWatches(_) | Effect::LostPlaces(_) | Effect::Stale => {}
+            Effect::Duplicates(_) | Effect::BrokenWatches(_) | Effect::LostPlaces(_) | Effect::Stale => {}
         }
     }
     fate
+}
+
+/// How long after a request that changes something the same arrives once more, if they let it.
+pub(super) fn echo<'a>(all: impl Iterator<Item = &'a Disturbance>, user: &str, chance: &mut Entropy) -> Option<Duration> {
+    let rates = all.filter(|disturbance| disturbance.concerns(user)).filter_map(|disturbance| match disturbance.effect {
+        Effect::Duplicates(rate) => Some(rate),
+        _ => None,
+    });
+    let comes = rates.fold(false, |comes, rate| comes | chance.rng().random_bool(rate));
+    // Between a millisecond and ten seconds, each order of magnitude as likely as the next.
+    comes.then(|| Duration::from_secs_f64(10_f64.powf(chance.rng().random_range(-3.0..1.0))))
 }
 
 /// What they make of the next event of a watch.
