@@ -1,6 +1,7 @@
 //! Whole clusters in simulated time.
 
 mod duplicates;
+mod leaders;
 mod skew;
 
 use std::collections::BTreeMap;

@@ -69,7 +69,7 @@ impl Supervisor {
         Self(self.0.clone(), Some(clock))
     }
 
-    /// A supervisor below this one. It is restarted whenever it gives up: its children are then started again in their order, and their
+    /// A supervisor below this one. Unless its spec says otherwise it is restarted whenever it gives up: its children are then started again in their order, and their
     /// addresses are good as ever.
     pub fn supervisor(&self, name: &str, spec: impl Into<SupervisorSpec>) -> Supervisor {
         let mut spec = spec.into();
@@ -79,8 +79,9 @@ impl Supervisor {
         let entropy = self.0.entropy.split(name);
         let node = self.0.node.below(name, kind(spec.strategy), self.1.clone());
         let (commands, orders) = unbounded_channel();
+        let restart = spec.restart;
         let team = Team::new(node.clone(), spec, entropy.split("backoff"), orders);
-        let id = self.add(node.clone(), Restart::Permanent, None, Box::new(team));
+        let id = self.add(node.clone(), restart, None, Box::new(team));
         let handle = Handle {
             node,
             commands,
@@ -133,6 +134,11 @@ impl Supervisor {
                 self.ended().await;
             }
         }
+    }
+
+    /// Resolves once the supervisor is no more and will not be started again: it was stopped, or gave up and is temporary.
+    pub async fn gone(&self) {
+        self.0.commands.closed().await;
     }
 
     /// A supervisor that has gone has nothing left to stop.

@@ -8,7 +8,7 @@ mod users;
 mod which;
 
 pub use catalogue::{Entry as CatalogueEntry, catalogue};
-pub(super) use draw::{can_draw, draw};
+pub(super) use draw::{can_draw, draw, needs_planes};
 pub use span::Span;
 pub(super) use strike::Undo;
 pub use users::Load;
@@ -207,6 +207,20 @@ pub enum Deed {
         #[serde(rename = "for")]
         span: Span,
     },
+    /// A control plane's requests for its lease do not get through, and its others do
+    LoseLease {
+        /// Counted from the one that leads
+        pick: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// What stands before the API answers a control plane's requests for its lease as if they were granted: another comes to lead beside it
+    ForgeLease {
+        /// Counted from the one that leads
+        pick: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
     /// The disk takes up to so long for a batch
     SlowDisk {
         most: Span,
@@ -276,6 +290,8 @@ impl Deed {
             | Self::EngineOutage { span, .. }
             | Self::RegistryOutage { span }
             | Self::SkewClock { span, .. }
+            | Self::LoseLease { span, .. }
+            | Self::ForgeLease { span, .. }
             | Self::SlowDisk { span, .. }
             | Self::FullDisk { span } => *span,
             Self::Crash { down } => *down,
@@ -318,6 +334,17 @@ impl Deed {
         let more = if all.len() > some.len() { ", …" } else { "" };
         let known = if some.is_empty() { "there are none".to_owned() } else { format!("there are {}{more}", some.join(", ")) };
         Err(format!("there is no {what} {name:?}: {known}"))
+    }
+
+    /// Whether there are the control planes that it needs.
+    ///
+    /// # Errors
+    /// There are not.
+    pub(super) fn is_possible_with(&self, planes: u32) -> Result<(), String> {
+        match self {
+            Self::LoseLease { .. } | Self::ForgeLease { .. } if planes < 2 => Err("it needs control-planes: 2, or more".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it can be done.

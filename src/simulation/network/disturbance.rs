@@ -9,7 +9,7 @@ use crate::runtime::entropy::Entropy;
 /// Something that befalls the requests of one user, or of all.
 #[derive(Clone, Debug)]
 pub struct Disturbance {
-    /// Whose; everybody's if empty.
+    /// Whose; everybody's if empty. The name of a part of several control planes stands for that part of each.
     pub user: String,
     pub effect: Effect,
 }
@@ -35,6 +35,8 @@ pub enum Effect {
     LostPlaces(f64),
     /// Watches bring nothing: who looks at an informer looks at the past.
     Stale,
+    /// What is asked and wished of a lease is answered by what stands in between, as if it had been granted.
+    Forged,
 }
 
 /// What befalls one request.
@@ -59,7 +61,7 @@ pub(super) enum Carriage {
 
 impl Disturbance {
     fn concerns(&self, user: &str) -> bool {
-        self.user.is_empty() || self.user == user
+        self.user.is_empty() || user.strip_prefix(&*self.user).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 
@@ -74,10 +76,15 @@ pub(super) fn fate<'a>(all: impl Iterator<Item = &'a Disturbance>, user: &str, i
             Effect::LostRequests(rate) => fate.request_lost |= chance.rng().random_bool(rate),
             Effect::LostAnswers(rate) => fate.answer_lost |= chance.rng().random_bool(rate),
             Effect::Conflicts(rate) => fate.conflict |= is_update && chance.rng().random_bool(rate),
-            Effect::Duplicates(_) | Effect::BrokenWatches(_) | Effect::LostPlaces(_) | Effect::Stale => {}
+            Effect::Duplicates(_) | Effect::BrokenWatches(_) | Effect::LostPlaces(_) | Effect::Stale | Effect::Forged => {}
         }
     }
     fate
+}
+
+/// Whether something else answers than the API.
+pub(super) fn forges<'a>(mut all: impl Iterator<Item = &'a Disturbance>, user: &str) -> bool {
+    all.any(|disturbance| disturbance.effect == Effect::Forged && disturbance.concerns(user))
 }
 
 /// How long after a request that changes something the same arrives once more, if they let it.
