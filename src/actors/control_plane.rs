@@ -1,12 +1,16 @@
 //! The cast that drives what is towards what is wished: the scheduler and the controllers, with the informers they share.
 
+mod office;
+
+pub use office::{Candidacy, stand};
+
 use super::controllers::{self, Tools};
 use super::events::Recorder;
 use super::informer::Informers;
 use super::scheduler::{self, Diagnoses};
 use crate::api::client::ClientRef;
 use crate::runtime::entropy::Entropy;
-use crate::runtime::supervision::{Strategy, Supervisor};
+use crate::runtime::supervision::{Strategy, Supervisor, SupervisorSpec};
 
 /// What a control plane offers the rest of its process.
 pub struct ControlPlane {
@@ -14,6 +18,8 @@ pub struct ControlPlane {
     pub informers: Informers,
     /// Why pods wait.
     pub diagnoses: Diagnoses,
+    /// Of all of it.
+    supervisor: Supervisor,
 }
 
 /// As whom each part of the cast speaks to the API.
@@ -30,8 +36,18 @@ impl ControlPlane {
         entropy: &Entropy,
         controls: &controllers::Options,
     ) -> Self {
+        Self::start_as(Strategy::RestForOne.into(), root, clients, entropy, controls)
+    }
+
+    fn start_as<F: Fn(&str) -> ClientRef>(
+        spec: SupervisorSpec,
+        root: &Supervisor,
+        clients: &Clients<F>,
+        entropy: &Entropy,
+        controls: &controllers::Options,
+    ) -> Self {
         let entropy = entropy.split("control-plane");
-        let supervisor = root.supervisor("control-plane", Strategy::RestForOne);
+        let supervisor = root.supervisor("control-plane", spec);
         let client = |user: &str| (clients.of)(user);
         let shared = supervisor.supervisor("informers", Strategy::OneForOne);
         let informers = Informers::new(shared, client("system:kube-controller-manager"), &entropy);
@@ -49,6 +65,6 @@ impl ControlPlane {
         let room = supervisor.supervisor("controllers", Strategy::OneForOne);
         let tools = Tools { client: client("system:kube-controller-manager"), informers: informers.clone() };
         controllers::start(&room, &tools, &entropy, controls);
-        Self { informers, diagnoses }
+        Self { informers, diagnoses, supervisor }
     }
 }

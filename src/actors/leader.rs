@@ -40,7 +40,8 @@ impl Leadership {
 
     /// Resolves once this process leads.
     pub async fn gained(&mut self) {
-        if self.0.wait_for(Option::is_some).await.is_err() {
+        let holds = |claim: &Option<Instant>| claim.is_some_and(|renewed| renewed.elapsed() < RENEW_DEADLINE);
+        if self.0.wait_for(holds).await.is_err() {
             // The election is over for good; nobody will lead here.
             std::future::pending::<()>().await;
         }
@@ -292,6 +293,18 @@ mod tests {
                 .await;
             second.lost().await;
             assert!(!second.holds());
+        });
+    }
+
+    #[test]
+    fn a_claim_that_has_lapsed_is_not_gained_again_until_it_is_renewed() {
+        world(|world| async move {
+            let (claim, receiver) = watch::channel(Some(clock::instant()));
+            let mut leadership = Leadership(receiver);
+            world.pass(11).await;
+            assert!(tokio::time::timeout(Duration::from_secs(5), leadership.gained()).await.is_err());
+            claim.send_replace(Some(clock::instant()));
+            assert!(tokio::time::timeout(Duration::from_secs(5), leadership.gained()).await.is_ok());
         });
     }
 

@@ -53,6 +53,8 @@ pub struct Setup {
     /// Every node has informers of its own, as one that has joined over the network, so that it can be cut off. Else they share the
     /// process's, as the simulated nodes of `kabuki up` do.
     pub own_informers: bool,
+    /// Of several, one leads and acts.
+    pub control_planes: u32,
     /// What signs the tokens of service accounts, if that is not made for the run.
     pub tokens: Option<Arc<Tokens>>,
     /// What is lived through again, if this is not a run of its own.
@@ -74,6 +76,7 @@ impl Setup {
             epoch: EPOCH,
             export: Export::default(),
             own_informers: false,
+            control_planes: 1,
             tokens: None,
             replay: None,
             journal: Journal::default(),
@@ -142,6 +145,7 @@ impl Cluster {
             machines: machines.clone(),
             journal: journal.clone(),
             own_informers: setup.own_informers,
+            control_planes: setup.control_planes,
             replay: setup.replay.clone(),
             recorded: None,
             tokens,

@@ -231,7 +231,7 @@ impl Journal {
 
     /// Writes down what happens now.
     pub(super) fn write(&self, event: Event) {
-        let entry = Entry { time: clock::now(), event };
+        let entry = Entry { time: clock::reference(), event };
         let book = &mut *self.0.lock();
         book.line.clear();
         writeln!(book.line, "{entry}").expect("a string takes all that is written");

@@ -18,6 +18,7 @@ mod landing;
 mod ledger;
 mod machines;
 mod network;
+mod planes;
 #[cfg(test)]
 mod planted;
 mod process;

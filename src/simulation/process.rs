@@ -14,12 +14,13 @@ use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Machine, Machines};
 use super::network::Network;
+use super::planes::Planes;
 use super::replay::Plot;
-use crate::actors::control_plane::{Clients, ControlPlane};
 use crate::actors::controllers;
 use crate::actors::dns;
 use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, PodRouter};
+use crate::actors::leader::Leadership;
 use crate::actors::proxy::{self, Proxy};
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
@@ -44,6 +45,7 @@ pub struct Ground {
     pub tokens: Arc<Tokens>,
     pub journal: Journal,
     pub own_informers: bool,
+    pub control_planes: u32,
     /// What a first process finds.
     pub export: Export,
     pub replay: Option<Arc<Plot>>,
@@ -61,6 +63,8 @@ pub struct Faces {
     pub api: Option<Api>,
     /// What the nodes serve of their pods.
     pub nodes: NodeDirectory,
+    /// Of several control planes, whether each leads.
+    pub claims: Vec<Leadership>,
 }
 
 impl Faces {
@@ -132,30 +136,30 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let recorded = ground.recorded.as_ref();
     let founded = bootstrap(&api, recorded.map_or(API_SERVER, |start| start.advertised)).await;
     ground.network.serve(founded.is_ok().then(|| api.clone()));
-    let clients = Clients { of: |user: &str| ground.network.client(user) };
     let authority = recorded.map_or("simulated authority", |start| &*start.authority);
     let tokens = recorded.map(|_| ground.tokens.clone());
     let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
-    let control_plane = ControlPlane::start(&root, &clients, entropy, &controllers);
-    let shared = (control_plane.informers.clone(), PodRouter::start(&root, control_plane.informers.typed::<Pod>()));
+    let Planes { informers: seen, claims } = Planes::start(ground.control_planes, &root, &ground.network, entropy, &controllers);
+    let shared = (seen.clone(), PodRouter::start(&root, seen.typed::<Pod>()));
     let nodes = NodeDirectory::default();
     for machine in ground.machines.iter() {
-        let client: ClientRef = (clients.of)(&machine.user());
+        let client: ClientRef = ground.network.client(&machine.user());
         let (informers, pods) = match ground.own_informers {
             true => views(&root, machine, client.clone(), entropy),
             false => shared.clone(),
         };
+        let root = root.by_clock(machine.runtime.clock());
         let handle = kubelet::start(&root, client, &informers, &pods, machine.outside(), entropy, machine.options());
         nodes.register(&handle.node_name, handle.streams);
     }
     let options = proxy::Options { node: proxy::Node::default(), network: None };
     let supervisor = root.supervisor("proxy", Strategy::OneForOne);
-    let proxy = proxy::start(&supervisor, &control_plane.informers, entropy, options);
+    let proxy = proxy::start(&supervisor, &seen, entropy, options);
     if let Some(address) = ground.replay.as_ref().and_then(|plot| plot.name_server) {
         let options = dns::Options { address, upstreams: Vec::new(), network: None };
-        dns::start(&supervisor, &control_plane.informers, (clients.of)("system:dns"), entropy, options);
+        dns::start(&supervisor, &seen, ground.network.client("system:dns"), entropy, options);
     }
-    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes }
+    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes, claims }
 }
 
 fn settings(ground: &Ground) -> Settings {

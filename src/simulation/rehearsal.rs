@@ -213,10 +213,11 @@ impl Stage {
         true
     }
 
-    /// The actors without which the process is not whole: not the workers of pods, which come and go.
+    /// The actors without which the process is not whole: not the workers of pods, nor what acts for who leads, which come and go.
     fn founded(&self) -> Vec<String> {
         let paths = self.cluster.root().paths();
-        paths.into_iter().filter(|path| !path.contains("/pods/")).collect()
+        let comes_and_goes = |path: &str| path.contains("/pods/") || path.starts_with("/candidate ") && path.contains("/control-plane");
+        paths.into_iter().filter(|path| !comes_and_goes(path)).collect()
     }
 
     /// Does what is to be done, each at its time, and ends what lasts.

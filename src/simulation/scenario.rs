@@ -2,20 +2,25 @@
 
 use std::net::Ipv4Addr;
 
+use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cluster::Setup;
-use super::deeds::{Load, Span, Step, can_draw, catalogue, draw};
+use super::deeds::{Load, Span, Step, can_draw, catalogue, draw, needs_planes};
 use super::export::Export;
 use super::invariants::{Rule, RuleError};
 use super::machines::Hardware;
+use super::planes::PLANES_MAX;
 use crate::api::quantity::Quantity;
 use crate::api::yaml;
 use crate::runtime::containers::simulated::Profile;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
+
+/// Chaos has a second control plane in one run of so many.
+const SECOND_PLANE: u32 = 8;
 
 /// Up to so many nodes each has informers of its own.
 const OWN_INFORMERS: usize = 20;
@@ -34,6 +39,9 @@ pub struct Scenario {
     pub about: String,
     #[serde(default)]
     pub nodes: Nodes,
+    /// How many control planes stand for election, of which one acts; one if not said, and with chaos now and then two
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_planes: Option<u32>,
     /// How many pods the load has: replication controllers, each behind a service
     #[serde(default)]
     pub pods: u32,
@@ -140,6 +148,11 @@ impl Script {
         if self.export.is_empty() { Hardware::alike(self.scenario.nodes.count, self.scenario.nodes.zones) } else { self.export.machines() }
     }
 
+    /// How many control planes there are.
+    fn planes(&self) -> u32 {
+        self.scenario.control_planes.unwrap_or(1)
+    }
+
     /// The cluster that it begins with.
     pub fn setup(&self) -> Setup {
         let (nodes, machines, base) = (&self.scenario.nodes, self.machines(), Setup::new(self.seed, 0));
@@ -153,6 +166,7 @@ impl Script {
             export: self.export.clone(),
             pod_range: wide.filter(|_| !self.export.is_empty()).unwrap_or(base.pod_range),
             machines,
+            control_planes: self.planes(),
             load: Load::of(self.scenario.pods),
             ..base
         }
@@ -171,7 +185,7 @@ impl Script {
         for (number, step) in self.steps.iter().enumerate() {
             let nodes = machines.iter().map(|machine| (&*machine.name, &*machine.zone));
             let impossible = |why| ScenarioError::Impossible(format!("timeline[{number}]: {}: {why}", step.deed.name()));
-            step.deed.is_possible_among(nodes).map_err(impossible)?;
+            step.deed.is_possible_among(nodes).and_then(|()| step.deed.is_possible_with(self.planes())).map_err(impossible)?;
         }
         Ok(())
     }
@@ -207,6 +221,9 @@ impl Scenario {
         if self.nodes.count == 0 || self.nodes.count as usize > NODES_MAX {
             return impossible(format!("nodes.count is {}: it has to be between 1 and {NODES_MAX}", self.nodes.count));
         }
+        if !(1..=PLANES_MAX).contains(&self.control_planes.unwrap_or(1)) {
+            return impossible(format!("control-planes has to be between 1 and {PLANES_MAX}"));
+        }
         match self.nodes.memory.parse::<Quantity>() {
             Ok(memory) if memory.value() > 0 => {}
             Ok(memory) => return impossible(format!("nodes.memory is {memory}: it has to be more than nothing")),
@@ -225,12 +242,16 @@ impl Scenario {
     }
 
     /// What happens for a seed.
-    pub fn script(self, seed: u64) -> Script {
+    pub fn script(mut self, seed: u64) -> Script {
         let mut steps = self.timeline.clone();
         if let Some(chaos) = &self.chaos {
-            let all = || catalogue().into_iter().map(|entry| entry.name).filter(|name| can_draw(name)).collect();
+            let root = Entropy::from_seed(seed);
+            let drawn = 1 + u32::from(root.split("control planes").rng().random_ratio(1, SECOND_PLANE));
+            let planes = *self.control_planes.get_or_insert(drawn);
+            let can = |name: &String| can_draw(name) && (planes > 1 || !needs_planes(name));
+            let all = || catalogue().into_iter().map(|entry| entry.name).filter(can).collect();
             let among = if chaos.among.is_empty() { all() } else { chaos.among.clone() };
-            let mut chance = Entropy::from_seed(seed).split("deeds");
+            let mut chance = root.split("deeds");
             steps.extend(draw(&among, chaos.most, chaos.during.0, &mut chance));
         }
         steps.sort_by_key(|step| step.at);

@@ -19,7 +19,9 @@ impl Scene {
         let mut owned: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         for (key, view, pod) in self.pods() {
             unfinished(view, pod, pending(pod)).map_err(|what| (key.clone(), what))?;
-            for owner in &view.meta.owner_references {
+            // Who could not be taken by its node is no replica, and is replaced.
+            let owners = view.meta.owner_references.iter().filter(|_| !matches!(&*pod.phase, "Succeeded" | "Failed"));
+            for owner in owners {
                 let (all, ready) = owned.entry(&owner.uid).or_default();
                 *all += 1;
                 *ready += i64::from(pod.ready);

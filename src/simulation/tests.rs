@@ -1,5 +1,9 @@
 //! Whole clusters in simulated time.
 
+mod duplicates;
+mod leaders;
+mod skew;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +13,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use rand::RngExt;
 use serde_json::{Value, json};
 
-use super::{Cluster, Condition, Disturbance, Effect, Event, Setup, Side, run};
+use super::{Cluster, Condition, Disturbance, Effect, Event, RunOutcome, Scenario, Setup, Side, Watching, rehearse, run};
 use crate::api::client::{DeleteOptions, ListOptions, Patch, WriteOptions};
 use crate::api::kinds::Registry;
 use crate::api::status::Status;
@@ -152,6 +156,16 @@ fn twice(seed: u64, day: fn(u64) -> super::Journal) -> super::Journal {
         panic!("seed {seed}: the runs differ first in event {at}:\n{one}\n{other}");
     }
     first
+}
+
+/// What comes of a scenario, which must be the same when it is played again.
+fn played(scenario: &str, seed: u64) -> RunOutcome {
+    let script = Scenario::read(scenario).unwrap().script(seed);
+    let play = || rehearse(&script, &Watching::default()).unwrap().0;
+    let (outcome, again) = (play(), play());
+    assert_eq!(outcome.digest, again.digest, "seed {seed}");
+    assert_eq!(outcome.violation, None, "seed {seed}");
+    outcome
 }
 
 #[test]

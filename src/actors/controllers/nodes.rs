@@ -7,7 +7,7 @@ mod limiter;
 mod tests;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -57,6 +57,9 @@ pub struct Nodes {
     grace: Grace,
     /// When each node gave its last sign of life, by this process's clock: a kubelet's may be wrong. After a restart all have just done so.
     heard: RefCell<BTreeMap<ObjectKey, Heard>>,
+    /// The pods of silent nodes, by their UIDs, of which their kubelet has said since then that they are ready. That is news of its own, and
+    /// counts: else the two would contradict each other without end. The times in both statuses are by different clocks, and say nothing.
+    vouched: RefCell<BTreeMap<ObjectKey, BTreeSet<String>>>,
     limiter: RefCell<Limiter>,
 }
 
@@ -80,6 +83,7 @@ impl Nodes {
             pod_kind: registry.of::<Pod>().clone(),
             grace,
             heard: RefCell::default(),
+            vouched: RefCell::default(),
             limiter: RefCell::default(),
         }
     }
@@ -90,7 +94,10 @@ impl Nodes {
         let mut keys = vec![delta.key.clone()];
         match &delta.new {
             Some(node) => self.hear_status(&delta.key, &NodeView::from(node)),
-            None => _ = self.heard.borrow_mut().remove(&delta.key),
+            None => {
+                self.heard.borrow_mut().remove(&delta.key);
+                self.vouched.borrow_mut().remove(&delta.key);
+            }
         }
         if ready(&delta.old) != ready(&delta.new) {
             let view = self.nodes.view();
@@ -101,6 +108,9 @@ impl Nodes {
     }
 
     fn hear_status(&self, key: &ObjectKey, node: &NodeView) {
+        if !node.is_silent() {
+            self.vouched.borrow_mut().remove(key);
+        }
         let heartbeat = node.heartbeat();
         let mut heard = self.heard.borrow_mut();
         if heard.get(key).is_none_or(|heard| heard.heartbeat != heartbeat) {
@@ -116,8 +126,7 @@ impl Nodes {
             if let Some(heard) = self.heard.borrow_mut().get_mut(&key) {
                 heard.at = clock::instant();
             }
-            let unknown = |node: &NodeView| node.ready() == Some("Unknown");
-            if self.nodes.view().get(&key).is_some_and(|node| unknown(&node.project::<NodeView>())) {
+            if self.nodes.view().get(&key).is_some_and(|node| node.project::<NodeView>().is_silent()) {
                 return vec![key];
             }
         }
@@ -183,7 +192,8 @@ impl Nodes {
     /// Services must not lead to pods on a node that nobody has heard of.
     async fn mark_pods(&self, node: &NodeView) -> Result<(), Status> {
         let pods: Vec<_> = self.pods.view().by_node(node.object.name()).map(|pod| pod.project::<PodView>()).collect();
-        for pod in pods.iter().filter(|pod| node.has_left_ready(pod)) {
+        let key = ObjectKey::new("", node.object.name());
+        for pod in pods.iter().filter(|pod| pod.is_ready() && !self.is_vouched_for(&key, pod.object.uid())) {
             let mut conditions = pod.object.value()["status"]["conditions"].take();
             for condition in conditions.as_array_mut().into_iter().flatten().filter(|condition| condition["type"] == "Ready") {
                 condition["status"] = "False".into();
@@ -228,7 +238,7 @@ impl Reconciler for Nodes {
         }
         let (eviction, wait) = self.turn(&node);
         self.taint(&node, eviction).await?;
-        if node.ready() == Some("Unknown") {
+        if node.is_silent() {
             self.mark_pods(&node).await?;
         }
         let again = [Some(patience).filter(|patience| !patience.is_zero()), wait];
@@ -240,9 +250,23 @@ impl Nodes {
     fn away(&self, delta: &Delta) -> Vec<ObjectKey> {
         let Some(pod) = &delta.new else { return Vec::new() };
         let key = ObjectKey::new("", node_name(pod));
-        let node = self.nodes.view().get(&key).map(|node| node.project::<NodeView>());
-        let away = node.filter(|node| node.ready() == Some("Unknown"));
-        if away.is_some_and(|node| node.has_left_ready(&PodView::from(pod))) { vec![key] } else { Vec::new() }
+        if !self.nodes.view().get(&key).is_some_and(|node| node.project::<NodeView>().is_silent()) {
+            return Vec::new();
+        }
+        let ready_since = PodView::from(pod).ready_since();
+        if ready_since.is_none() {
+            return Vec::new();
+        }
+        let is_same = |old: &Object| old.uid() == pod.uid() && node_name(old) == node_name(pod);
+        let is_news = |old: &Object| is_same(old) && PodView::from(old).ready_since() != ready_since;
+        if delta.old.as_ref().is_some_and(is_news) {
+            self.vouched.borrow_mut().entry(key.clone()).or_default().insert(pod.uid().to_owned());
+        }
+        if self.is_vouched_for(&key, pod.uid()) { Vec::new() } else { vec![key] }
+    }
+
+    fn is_vouched_for(&self, node: &ObjectKey, pod: &str) -> bool {
+        self.vouched.borrow().get(node).is_some_and(|pods| pods.contains(pod))
     }
 }
 

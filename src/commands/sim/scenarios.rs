@@ -9,7 +9,7 @@ macro_rules! shipped {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../../examples/scenarios/", $name, ".yaml")))),*] };
 }
 
-pub const SHIPPED: [(&str, &str); 15] = shipped![
+pub const SHIPPED: [(&str, &str); 16] = shipped![
     "chaos",
     "coverage",
     "node-loss",
@@ -23,6 +23,7 @@ pub const SHIPPED: [(&str, &str); 15] = shipped![
     "full-disk",
     "clock-skew",
     "leader-flap",
+    "two-leaders",
     "what-if",
     "what-if-drain",
 ];

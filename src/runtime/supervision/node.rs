@@ -19,7 +19,7 @@ use super::{
     panics::Caught,
     tree::{LastPanic, State, Tree},
 };
-use crate::runtime::clock;
+use crate::runtime::clock::{self, WallClock};
 
 /// Signals are bits: several may be up at once.
 pub(super) const STOP: u8 = 1;
@@ -50,6 +50,8 @@ pub(super) struct Node {
     waker: AtomicWaker,
     children: Mutex<Children>,
     witness: Option<Witness>,
+    /// By which it lives, if not by everybody's.
+    pub clock: Option<WallClock>,
 }
 
 /// Is told of every panic in a tree: the actor's path, and the panic.
@@ -77,15 +79,15 @@ impl Children {
 
 impl Node {
     pub fn root(kind: &'static str, witness: Option<Witness>) -> Arc<Self> {
-        Self::new("root".into(), String::from("/"), kind, witness)
+        Self::new("root".into(), String::from("/"), kind, witness, None)
     }
 
-    pub fn below(&self, name: &str, kind: &'static str) -> Arc<Self> {
+    pub fn below(&self, name: &str, kind: &'static str, clock: Option<WallClock>) -> Arc<Self> {
         let path = format!("{}/{name}", self.path.trim_end_matches('/'));
-        Self::new(name.into(), path, kind, self.witness.clone())
+        Self::new(name.into(), path, kind, self.witness.clone(), clock)
     }
 
-    fn new(name: Arc<str>, path: String, kind: &'static str, witness: Option<Witness>) -> Arc<Self> {
+    fn new(name: Arc<str>, path: String, kind: &'static str, witness: Option<Witness>, clock: Option<WallClock>) -> Arc<Self> {
         Arc::new(Self {
             name,
             path,
@@ -100,6 +102,7 @@ impl Node {
             waker: AtomicWaker::new(),
             children: Mutex::new(Children::default()),
             witness,
+            clock,
         })
     }
 

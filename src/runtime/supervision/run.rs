@@ -22,7 +22,7 @@ use super::{
     spec::Home,
     tree::State,
 };
-use crate::runtime::clock;
+use crate::runtime::clock::{self, WallClock};
 
 /// How many messages, and how many rounds over the futures, one poll may take before others get their turn.
 const TURN: usize = 128;
@@ -265,6 +265,7 @@ impl<A: Actor<Context = Ctx<A>>> Future for Run<A> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(node) = self.seat.as_ref().map(|seat| seat.node.clone()) else { return Poll::Ready(()) };
         node.on_signal_wake(cx.waker());
+        let _clock = node.clock.as_ref().map(WallClock::look);
         let begun = clock::instant();
         let outcome = contain(|| self.step(cx));
         self.seat.iter().for_each(|seat| node.set_depth(seat.mailbox.taken.len()));

@@ -108,6 +108,7 @@ pub struct SupervisorSpec {
     pub(super) entropy: Option<Entropy>,
     pub(super) single_threaded: bool,
     pub(super) witness: Option<Witness>,
+    pub(super) restart: Restart,
 }
 
 impl From<Strategy> for SupervisorSpec {
@@ -121,6 +122,7 @@ impl From<Strategy> for SupervisorSpec {
             entropy: None,
             single_threaded: false,
             witness: None,
+            restart: Restart::Permanent,
         }
     }
 }
@@ -128,6 +130,12 @@ impl From<Strategy> for SupervisorSpec {
 impl SupervisorSpec {
     pub fn new(strategy: Strategy) -> Self {
         strategy.into()
+    }
+
+    /// What its own supervisor does when it gives up; it is permanent otherwise.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
     }
 
     /// One restart more than `restarts` in that time, and the supervisor stops its children and fails itself.

@@ -17,7 +17,7 @@ use super::{
     team::{Command, Team},
     tree::Tree,
 };
-use crate::runtime::{entropy::Entropy, watch};
+use crate::runtime::{clock::WallClock, entropy::Entropy, watch};
 
 /// How a whole tree ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Ended {
 
 /// A handle on one supervisor of the tree; clones name the same supervisor, from any thread. The tree goes on without handles.
 #[derive(Clone)]
-pub struct Supervisor(Arc<Handle>);
+pub struct Supervisor(Arc<Handle>, Option<WallClock>);
 
 struct Handle {
     node: Arc<Node>,
@@ -61,10 +61,15 @@ impl Supervisor {
             drop(team);
             end.send_replace(Some(reason));
         });
-        Self(Arc::new(Handle { node, commands, parent: None, entropy, single_threaded, ended }))
+        Self(Arc::new(Handle { node, commands, parent: None, entropy, single_threaded, ended }), None)
     }
 
-    /// A supervisor below this one. It is restarted whenever it gives up: its children are then started again in their order, and their
+    /// The same supervisor: what is started by this handle, and all below that, lives by that wall clock. Real time knows one clock only.
+    pub fn by_clock(&self, clock: WallClock) -> Self {
+        Self(self.0.clone(), Some(clock))
+    }
+
+    /// A supervisor below this one. Unless its spec says otherwise it is restarted whenever it gives up: its children are then started again in their order, and their
     /// addresses are good as ever.
     pub fn supervisor(&self, name: &str, spec: impl Into<SupervisorSpec>) -> Supervisor {
         let mut spec = spec.into();
@@ -72,18 +77,20 @@ impl Supervisor {
             spec.home = Home::Supervisors;
         }
         let entropy = self.0.entropy.split(name);
-        let node = self.0.node.below(name, kind(spec.strategy));
+        let node = self.0.node.below(name, kind(spec.strategy), self.1.clone());
         let (commands, orders) = unbounded_channel();
+        let restart = spec.restart;
         let team = Team::new(node.clone(), spec, entropy.split("backoff"), orders);
-        let id = self.add(node.clone(), Restart::Permanent, None, Box::new(team));
-        Supervisor(Arc::new(Handle {
+        let id = self.add(node.clone(), restart, None, Box::new(team));
+        let handle = Handle {
             node,
             commands,
             parent: Some((self.clone(), id)),
             entropy,
             single_threaded: self.0.single_threaded,
             ended: self.0.ended.clone(),
-        }))
+        };
+        Supervisor(Arc::new(handle), self.1.clone())
     }
 
     /// Starts a child; its address survives every restart. Names need not be unique. If this supervisor has been stopped, the address
@@ -91,7 +98,7 @@ impl Supervisor {
     pub fn start<A: Actor<Context = Ctx<A>>>(&self, spec: ChildSpec<A>) -> Addr<A> {
         let ChildSpec { name, factory, restart, shutdown, capacity, home } = spec;
         let home = if self.0.single_threaded { Home::Supervisors } else { home };
-        let node = self.0.node.below(&name, type_name::<A>());
+        let node = self.0.node.below(&name, type_name::<A>(), self.1.clone());
         let (sender, receiver) = channel(capacity);
         let seat = Seat { factory, mailbox: Mailbox::new(receiver), node: node.clone(), home };
         self.add(node, restart, Some(shutdown), Box::new(seat));
@@ -127,6 +134,11 @@ impl Supervisor {
                 self.ended().await;
             }
         }
+    }
+
+    /// Resolves once the supervisor is no more and will not be started again: it was stopped, or gave up and is temporary.
+    pub async fn gone(&self) {
+        self.0.commands.closed().await;
     }
 
     /// A supervisor that has gone has nothing left to stop.

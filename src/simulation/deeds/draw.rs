@@ -51,6 +51,11 @@ pub fn can_draw(name: &str) -> bool {
     one(name, &mut Entropy::from_seed(0)).is_some()
 }
 
+/// Whether a deed of that name can be done only where one control plane of several leads.
+pub fn needs_planes(name: &str) -> bool {
+    one(name, &mut Entropy::from_seed(0)).is_some_and(|deed| deed.is_possible_with(1).is_err())
+}
+
 /// A deed of that name; `None` for one that chance cannot choose.
 fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
     let pick = chance.rng().random_range(0..1000);
@@ -86,6 +91,7 @@ fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
         "slow-api" => Deed::SlowApi { most: instant, span: long },
         "lose-requests" => Deed::LoseRequests { rate, span: short },
         "lose-answers" => Deed::LoseAnswers { rate, span: short },
+        "duplicate-requests" => Deed::DuplicateRequests { rate, span: short },
         "conflict-storm" => Deed::ConflictStorm { rate, span: short },
         "drop-watches" => Deed::DropWatches { rate, span: long },
         "forget-places" => Deed::ForgetPlaces { rate, span: long },
@@ -102,6 +108,9 @@ fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
         "oom-kill" => Deed::OomKill { node, share },
         "wedge-containers" => Deed::WedgeContainers { node, share },
         "clock-jump" => Deed::ClockJump { seconds: chance.rng().random_range(-600..=600) },
+        "skew-clock" => Deed::SkewClock { node, seconds: chance.rng().random_range(-600..=600), span: long },
+        "lose-lease" => Deed::LoseLease { pick: pick % 2, span: long },
+        "forge-lease" => Deed::ForgeLease { pick: pick % 2, span: long },
         "slow-disk" => Deed::SlowDisk { most: instant, span: long },
         "full-disk" => Deed::FullDisk { span: short },
         "fail-fsync" => Deed::FailFsync {},

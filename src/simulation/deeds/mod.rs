@@ -8,7 +8,7 @@ mod users;
 mod which;
 
 pub use catalogue::{Entry as CatalogueEntry, catalogue};
-pub(super) use draw::{can_draw, draw};
+pub(super) use draw::{can_draw, draw, needs_planes};
 pub use span::Span;
 pub(super) use strike::Undo;
 pub use users::Load;
@@ -117,6 +117,12 @@ pub enum Deed {
         #[serde(rename = "for")]
         span: Span,
     },
+    /// What changes something arrives twice, the second time at once or seconds later
+    DuplicateRequests {
+        rate: f64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
     /// Updates are told of conflicts that are none
     ConflictStorm {
         rate: f64,
@@ -193,6 +199,28 @@ pub enum Deed {
         /// Seconds; backwards if negative
         seconds: i64,
     },
+    /// A node's wall clock differs from the others'
+    SkewClock {
+        node: Which,
+        /// How far it is ahead; behind if negative
+        seconds: i64,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// A control plane's requests for its lease do not get through, and its others do
+    LoseLease {
+        /// Counted from the one that leads
+        pick: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
+    /// What stands before the API answers a control plane's requests for its lease as if they were granted: another comes to lead beside it
+    ForgeLease {
+        /// Counted from the one that leads
+        pick: u32,
+        #[serde(rename = "for")]
+        span: Span,
+    },
     /// The disk takes up to so long for a batch
     SlowDisk {
         most: Span,
@@ -249,6 +277,7 @@ impl Deed {
             | Self::SlowApi { span, .. }
             | Self::LoseRequests { span, .. }
             | Self::LoseAnswers { span, .. }
+            | Self::DuplicateRequests { span, .. }
             | Self::ConflictStorm { span, .. }
             | Self::DropWatches { span, .. }
             | Self::ForgetPlaces { span, .. }
@@ -260,6 +289,9 @@ impl Deed {
             | Self::LoseZone { span, .. }
             | Self::EngineOutage { span, .. }
             | Self::RegistryOutage { span }
+            | Self::SkewClock { span, .. }
+            | Self::LoseLease { span, .. }
+            | Self::ForgeLease { span, .. }
             | Self::SlowDisk { span, .. }
             | Self::FullDisk { span } => *span,
             Self::Crash { down } => *down,
@@ -280,7 +312,8 @@ impl Deed {
             | Self::EngineOutage { node, .. }
             | Self::KillContainers { node, .. }
             | Self::OomKill { node, .. }
-            | Self::WedgeContainers { node, .. } => Some((node, false)),
+            | Self::WedgeContainers { node, .. }
+            | Self::SkewClock { node, .. } => Some((node, false)),
             Self::LoseZone { zone, .. } => Some((zone, true)),
             _ => None,
         }
@@ -303,6 +336,17 @@ impl Deed {
         Err(format!("there is no {what} {name:?}: {known}"))
     }
 
+    /// Whether there are the control planes that it needs.
+    ///
+    /// # Errors
+    /// There are not.
+    pub(super) fn is_possible_with(&self, planes: u32) -> Result<(), String> {
+        match self {
+            Self::LoseLease { .. } | Self::ForgeLease { .. } if planes < 2 => Err("it needs control-planes: 2, or more".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether it can be done.
     ///
     /// # Errors
@@ -311,6 +355,7 @@ impl Deed {
         let rate = match self {
             Self::LoseRequests { rate, .. }
             | Self::LoseAnswers { rate, .. }
+            | Self::DuplicateRequests { rate, .. }
             | Self::ConflictStorm { rate, .. }
             | Self::DropWatches { rate, .. }
             | Self::ForgetPlaces { rate, .. } => Some(("rate", *rate)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Deed, Which};
+use crate::actors::leader::Leadership;
 use crate::api::status::Status;
 use crate::runtime::clock;
 use crate::runtime::containers::{ContainerFilter, ContainerId, ContainerRuntime, ContainerState};
@@ -11,10 +12,7 @@ use crate::simulation::disk::Condition;
 use crate::simulation::journal::Event;
 use crate::simulation::machines::Machine;
 use crate::simulation::network::{Disturbance, Effect, Trap};
-
-/// As whom the parts speak that a deed singles out.
-const CONTROLLERS: &str = "system:kube-controller-manager";
-const SCHEDULER: &str = "system:kube-scheduler";
+use crate::simulation::planes::{CONTROLLERS, SCHEDULER, candidate};
 
 /// What there is to end of a deed that lasts.
 #[derive(Debug, Default)]
@@ -23,6 +21,8 @@ pub struct Undo {
     disturbances: Vec<u64>,
     /// Machines whose engine answers again.
     engines: Vec<usize>,
+    /// Machines whose clock goes as the others' again.
+    clocks: Vec<usize>,
     disk: bool,
     registry: bool,
 }
@@ -60,7 +60,8 @@ impl Cluster {
     /// Which is not.
     pub fn knows(&self, deed: &Deed) -> Result<(), String> {
         let all = self.machines.iter().map(|machine| (&*machine.name, &*machine.zone));
-        deed.is_possible_among(all).map_err(|why| format!("{}: {why}", deed.name()))
+        let planes = self.faces().map_or(1, |faces| faces.claims.len() as u32);
+        deed.is_possible_among(all).and_then(|()| deed.is_possible_with(planes)).map_err(|why| format!("{}: {why}", deed.name()))
     }
 
     /// Does it, up to the point where it ends by itself or by [`Cluster::undo`].
@@ -77,6 +78,11 @@ impl Cluster {
             Deed::ClockJump { seconds } => {
                 clock::jump(jiff::SignedDuration::from_secs(*seconds));
                 Undo::default()
+            }
+            Deed::SkewClock { node, seconds, .. } => {
+                let machine = self.node(node);
+                self.machines[machine].runtime.clock().set_ahead(*seconds);
+                Undo { clocks: vec![machine], ..Undo::default() }
             }
             Deed::SlowDisk { .. } | Deed::FullDisk { .. } | Deed::FailFsync {} => self.break_disk(deed),
             Deed::LoseNode { .. }
@@ -98,6 +104,7 @@ impl Cluster {
     pub fn undo(&self, undo: Undo) {
         undo.disturbances.into_iter().for_each(|number| self.network.calm(number));
         undo.engines.into_iter().for_each(|machine| self.machines[machine].runtime.set_outage(None));
+        undo.clocks.into_iter().for_each(|machine| self.machines[machine].runtime.clock().set_ahead(0));
         if undo.disk {
             self.disk.set(Condition::default());
         }
@@ -114,6 +121,7 @@ impl Cluster {
         for machine in self.machines.iter() {
             machine.runtime.set_outage(None);
             machine.runtime.set_registry_outage(None);
+            machine.runtime.clock().set_ahead(0);
         }
     }
 
@@ -216,6 +224,13 @@ impl Cluster {
         Undo { disturbances: machines.iter().map(cut).collect(), engines: machines, ..Undo::default() }
     }
 
+    /// As whom a control plane pursues its lease, counted from the one that leads, or from the first; `None` while none runs.
+    fn candidate(&self, pick: u32) -> Option<String> {
+        let claims = self.faces()?.claims;
+        let first = claims.iter().position(Leadership::holds).unwrap_or(0);
+        (!claims.is_empty()).then(|| candidate((first + pick as usize) % claims.len()))
+    }
+
     /// What of the network a deed disturbs.
     fn effects(&self, deed: &Deed) -> Vec<Disturbance> {
         let everybody = |effect| vec![Disturbance { user: String::new(), effect }];
@@ -226,12 +241,15 @@ impl Cluster {
             Deed::SlowApi { most, .. } => everybody(Effect::Slow(most.0)),
             Deed::LoseRequests { rate, .. } => everybody(Effect::LostRequests(*rate)),
             Deed::LoseAnswers { rate, .. } => everybody(Effect::LostAnswers(*rate)),
+            Deed::DuplicateRequests { rate, .. } => everybody(Effect::Duplicates(*rate)),
             Deed::ConflictStorm { rate, .. } => everybody(Effect::Conflicts(*rate)),
             Deed::DropWatches { rate, .. } => everybody(Effect::BrokenWatches(*rate)),
             Deed::ForgetPlaces { rate, .. } => everybody(Effect::LostPlaces(*rate)),
             Deed::IsolateControllers { .. } => one(CONTROLLERS, Effect::Cut),
             Deed::IsolateScheduler { .. } => one(SCHEDULER, Effect::Cut),
             Deed::SilenceNode { node: which, .. } => one(&node(which), Effect::Cut),
+            Deed::LoseLease { pick, .. } => self.candidate(*pick).map_or_else(Vec::new, |user| one(&user, Effect::Cut)),
+            Deed::ForgeLease { pick, .. } => self.candidate(*pick).map_or_else(Vec::new, |user| one(&user, Effect::Forged)),
             Deed::DeafenNode { node: which, .. } => one(&node(which), Effect::Deaf),
             _ => Vec::new(),
         }

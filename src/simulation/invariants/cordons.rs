@@ -6,19 +6,17 @@ use serde::Deserialize;
 use super::{Broken, Invariant, Moment};
 use crate::api::object::Object;
 use crate::simulation::journal::{Delivery, Event, Outcome};
+use crate::simulation::planes::{CONTROLLERS, SCHEDULER, plane};
 use crate::simulation::scene::Details;
 
-const SCHEDULER: &str = "system:kube-scheduler";
-/// Whose informers the scheduler shares.
-const INFORMED: &str = "system:kube-controller-manager";
 /// A binding may have been decided on so long before it is sent.
 const UNDER_WAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// A scheduler that was shown that a node is cordoned binds no pod to it.
 #[derive(Default)]
 pub struct Cordons {
-    /// The nodes that the scheduler was shown cordoned, and since when.
-    shown: BTreeMap<String, Timestamp>,
+    /// By control plane: the nodes that its scheduler was shown cordoned, and since when.
+    shown: BTreeMap<String, BTreeMap<String, Timestamp>>,
     /// By the path of a pod whose binding was sent: the nodes that it cannot be to.
     closed: BTreeMap<String, BTreeSet<String>>,
 }
@@ -36,14 +34,21 @@ impl Invariant for Cordons {
         let now = moment.entry.time;
         match &moment.entry.event {
             Event::Process { .. } => *self = Self::default(),
-            Event::Delivered { request, delivery: Delivery::Changed(_, node), .. } if is_of_nodes(&request.user, &request.collection) => {
-                self.show(node, now);
+            Event::Delivered { request, delivery: Delivery::Changed(_, node), .. } if &*request.collection == "minions" => {
+                // A scheduler shares the informers of the controllers.
+                if let Some(plane) = plane(&request.user, CONTROLLERS) {
+                    self.show(plane, node, now);
+                }
             }
-            Event::Answered { request, outcome: Outcome::List { items, .. }, .. } if is_of_nodes(&request.user, &request.collection) => {
-                items.iter().for_each(|node| self.show(node, now));
+            Event::Answered { request, outcome: Outcome::List { items, .. }, .. } if &*request.collection == "minions" => {
+                if let Some(plane) = plane(&request.user, CONTROLLERS) {
+                    items.iter().for_each(|node| self.show(plane, node, now));
+                }
             }
-            Event::Asked { request, .. } if &*request.user == SCHEDULER && &*request.subresource == "binding" => {
-                let closed = self.shown.iter().filter(|(_, since)| now.duration_since(**since) > UNDER_WAY);
+            Event::Asked { request, .. } if &*request.subresource == "binding" => {
+                let Some(plane) = plane(&request.user, SCHEDULER) else { return Ok(()) };
+                let shown = self.shown.get(plane).into_iter().flatten();
+                let closed = shown.filter(|(_, since)| now.duration_since(**since) > UNDER_WAY);
                 self.closed.insert(request.path.to_string(), closed.map(|(node, _)| node.clone()).collect());
             }
             Event::Commit { key, .. } if &*key.collection == "pods" => {
@@ -63,12 +68,8 @@ impl Invariant for Cordons {
     }
 }
 
-fn is_of_nodes(user: &str, collection: &str) -> bool {
-    user == INFORMED && collection == "minions"
-}
-
 impl Cordons {
-    fn show(&mut self, node: &Object, now: Timestamp) {
+    fn show(&mut self, plane: &str, node: &Object, now: Timestamp) {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Node {
@@ -79,10 +80,11 @@ impl Cordons {
         struct Spec {
             unschedulable: bool,
         }
+        let shown = self.shown.entry(plane.to_owned()).or_default();
         if node.parse::<Node>().unwrap_or_default().spec.unschedulable {
-            self.shown.entry(node.name().to_owned()).or_insert(now);
+            shown.entry(node.name().to_owned()).or_insert(now);
         } else {
-            self.shown.remove(node.name());
+            shown.remove(node.name());
         }
     }
 }

@@ -26,6 +26,13 @@ impl Invariant for Supervision {
                 return Err(Broken::by_itself(format!("{} messages wait for {}", node.mailbox_depth, node.path)));
             }
         }
+        // Of several control planes one acts.
+        let planes = rest.tree.children.iter().filter(|child| child.name.starts_with("candidate "));
+        let acting: Vec<bool> = planes.map(|plane| plane.children.iter().any(|child| child.name == "control-plane")).collect();
+        let leading = acting.iter().filter(|acts| **acts).count();
+        if !acting.is_empty() && leading != 1 {
+            return Err(Broken::by_itself(format!("{leading} control planes act, of {}", acting.len())));
+        }
         match rest.founded.iter().find(|path| !rest.tree.iter().any(|node| node.path == **path)) {
             Some(missing) => Err(Broken::by_itself(format!("{missing} is gone"))),
             None => Ok(()),

@@ -1,7 +1,9 @@
-//! The wires between the parts of a cluster and its API: they can be slow, lose a request or its answer, and be cut. All that passes over
+//! The wires between the parts of a cluster and its API: they can be slow, lose a request or its answer, bring a request
+//! twice, and be cut. All that passes over
 //! them is written into the run's journal.
 
 mod disturbance;
+mod letter;
 mod trap;
 mod wire;
 
@@ -19,6 +21,7 @@ use super::alarm::Alarm;
 use super::journal::{Journal, Request};
 use crate::api::client::ClientRef;
 use crate::api::verbs::Api;
+use crate::runtime::clock::WallClock;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::watch;
 
@@ -37,6 +40,8 @@ struct Wires {
     requests: AtomicU64,
     journal: Journal,
     entropy: Entropy,
+    /// The API's: it lives by its own, whoever asks it.
+    clock: WallClock,
 }
 
 impl Network {
@@ -51,6 +56,7 @@ impl Network {
             requests: AtomicU64::new(0),
             journal,
             entropy,
+            clock: WallClock::default(),
         }))
     }
 

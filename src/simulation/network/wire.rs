@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use futures::{FutureExt, StreamExt, stream};
 use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::Network;
-use super::disturbance::{Carriage, Fate, carriage, fate};
+use super::disturbance::{Carriage, Fate, carriage, echo, fate, forges};
+use super::letter::{Letter, Wish};
 use super::trap::Side;
 use crate::api::client::{Client, DeleteOptions, List, ListOptions, Patch, WatchEvent, WatchStream, WriteOptions};
 use crate::api::kinds::KindRef;
@@ -30,6 +31,8 @@ pub(super) struct Wire {
     entropy: Mutex<Entropy>,
     /// The server's end, as of a server.
     end: Mutex<(u64, Option<Arc<LocalClient>>)>,
+    /// The lease that was answered last, on the wire by which one is pursued.
+    lease: Mutex<Option<Object>>,
 }
 
 /// What can be written down of an answer.
@@ -79,7 +82,7 @@ fn path(namespace: &str, name: &str) -> Arc<str> {
 impl Wire {
     pub fn new(network: Network, user: &str) -> Self {
         let entropy = Mutex::new(network.0.entropy.split(user));
-        Self { user: User::master(user), name: user.into(), network, entropy, end: Mutex::new((0, None)) }
+        Self { user: User::master(user), name: user.into(), network, entropy, end: Mutex::new((0, None)), lease: Mutex::new(None) }
     }
 
     fn server(&self) -> Result<Arc<LocalClient>, Status> {
@@ -110,14 +113,30 @@ impl Wire {
     where
         F: Future<Output = Result<T, Status>>,
     {
+        self.exchange_with(request, None, call).await
+    }
+
+    /// The copy goes its own way once the request has arrived.
+    async fn exchange_with<T: Answer, F>(
+        &self,
+        request: Arc<Request>,
+        copy: Option<Letter>,
+        call: impl FnOnce(Arc<LocalClient>) -> F,
+    ) -> Result<(u64, T), Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
         let (id, journal) = (self.network.number(), &self.network.0.journal);
         journal.write(Event::Asked { id, request: request.clone() });
-        let answer = self.pass(&request, call).await;
+        let answer = self.pass(&request, copy, call).await;
         let outcome = match &answer {
             Ok(answer) => answer.outcome(),
             Err(Lost::Error(status)) => Outcome::Refused(status.code),
             Err(Lost::Silence(_)) => Outcome::Lost,
         };
+        if let (Outcome::Object(lease), "leases") = (&outcome, &*request.collection) {
+            *self.lease.lock() = Some(lease.clone());
+        }
         journal.write(Event::Answered { id, request, outcome });
         match answer {
             Ok(answer) => Ok((id, answer)),
@@ -126,7 +145,7 @@ impl Wire {
     }
 
     /// Carries a request there, and its answer back.
-    async fn pass<T, F>(&self, request: &Request, call: impl FnOnce(Arc<LocalClient>) -> F) -> Result<T, Lost>
+    async fn pass<T, F>(&self, request: &Arc<Request>, copy: Option<Letter>, call: impl FnOnce(Arc<LocalClient>) -> F) -> Result<T, Lost>
     where
         F: Future<Output = Result<T, Status>>,
     {
@@ -142,7 +161,11 @@ impl Wire {
             return Err(Lost::Error(Status::new(409, Reason::Conflict, message)));
         }
         self.killed_at(request, Side::Before).await;
-        let answer = call(self.server().map_err(Lost::Error)?).await;
+        let server = self.server().map_err(Lost::Error)?;
+        let answer = self.network.0.clock.rule(call(server)).await;
+        if let Some(copy) = copy {
+            self.bring_again(copy, request.clone());
+        }
         self.killed_at(request, Side::After).await;
         if !fate.delay.is_zero() {
             tokio::time::sleep(fate.delay / 2).await;
@@ -151,6 +174,60 @@ impl Wire {
             return Err(silence("the answer was lost").await);
         }
         answer.map_err(Lost::Error)
+    }
+
+    /// What stands in between answers in the API's place, if something does: the lease as it was told last, or as it is wished to be. The API
+    /// hears nothing of it, and says nothing.
+    fn forged(&self, request: &Arc<Request>, wish: Option<&Value>) -> Option<Object> {
+        let network = &self.network.0;
+        if &*request.collection != "leases" || !forges(network.disturbances.lock().values(), &self.user.name) {
+            return None;
+        }
+        let mut lease = self.lease.lock();
+        let told = match wish {
+            Some(wish) => Object::from_value(wish.clone()).ok()?,
+            None => lease.clone()?,
+        };
+        *lease = Some(told.clone());
+        let id = self.network.number();
+        network.journal.write(Event::Asked { id, request: request.clone() });
+        network.journal.write(Event::Answered { id, request: request.clone(), outcome: Outcome::Lost });
+        Some(told)
+    }
+
+    /// A copy of what changes something, if the network makes one.
+    fn copy(&self, kind: &KindRef, (namespace, name, subresource): (&str, &str, &str), wish: impl FnOnce() -> Wish) -> Option<Letter> {
+        let late = match &*self.network.0.disturbances.lock() {
+            none if none.is_empty() => return None,
+            some => echo(some.values(), &self.user.name, &mut self.entropy.lock())?,
+        };
+        let (namespace, name, subresource) = (namespace.to_owned(), name.to_owned(), subresource.to_owned());
+        Some(Letter { late, kind: kind.clone(), namespace, name, subresource, wish: wish() })
+    }
+
+    /// Lets the copy of a request arrive in its time, as a request of its own, whose sender is told nothing.
+    fn bring_again(&self, copy: Letter, request: Arc<Request>) {
+        let wire = self.another("copy");
+        actix::spawn(async move {
+            tokio::time::sleep(copy.late).await;
+            let Ok(server) = wire.server() else { return };
+            let (id, journal) = (wire.network.number(), &wire.network.0.journal);
+            journal.write(Event::Asked { id, request: request.clone() });
+            wire.network.0.clock.rule(copy.arrive(&server)).await;
+            journal.write(Event::Answered { id, request, outcome: Outcome::Lost });
+        });
+    }
+
+    /// Another wire of the same client, with chance of its own.
+    fn another(&self, name: &str) -> Self {
+        Self {
+            network: self.network.clone(),
+            user: self.user.clone(),
+            name: self.name.clone(),
+            entropy: Mutex::new(self.entropy.lock().split(name)),
+            end: Mutex::new((0, None)),
+            lease: Mutex::new(None),
+        }
     }
 
     /// Does not return if a trap springs here: the process is killed meanwhile.
@@ -184,13 +261,7 @@ impl Wire {
     }
 
     fn carry(&self, id: u64, request: Arc<Request>, watch: WatchStream) -> WatchStream {
-        let wire = Self {
-            network: self.network.clone(),
-            user: self.user.clone(),
-            name: self.name.clone(),
-            entropy: Mutex::new(self.entropy.lock().split(&format!("watch {id}"))),
-            end: Mutex::new((0, None)),
-        };
+        let wire = self.another(&format!("watch {id}"));
         stream::unfold(Some((watch, wire, request)), move |state| async move {
             let (mut watch, wire, request) = state?;
             let event = watch.next().await?;
@@ -229,6 +300,9 @@ async fn silence(what: &str) -> Lost {
 impl Client for Wire {
     fn get<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Object, Status>> {
         let request = self.request("get", kind, path(namespace, name), "", "");
+        if let Some(lease) = self.forged(&request, None) {
+            return ready(Ok(lease)).boxed();
+        }
         self.exchange(request, move |server| async move { server.get(kind, namespace, name).await }).map(answer).boxed()
     }
 
@@ -256,7 +330,9 @@ impl Client for Wire {
     ) -> BoxFuture<'a, Result<Object, Status>> {
         let name = body.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let request = self.request("create", kind, path(namespace, name), "", "");
-        self.exchange(request, move |server| async move { server.create(kind, namespace, body, options).await }).map(answer).boxed()
+        let copy = self.copy(kind, (namespace, "", ""), || Wish::Create(body.clone(), options.clone()));
+        let post = move |server: Arc<LocalClient>| async move { server.create(kind, namespace, body, options).await };
+        self.exchange_with(request, copy, post).map(answer).boxed()
     }
 
     fn create_subresource<'a>(
@@ -269,10 +345,11 @@ impl Client for Wire {
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Value, Status>> {
         let request = self.request("create-subresource", kind, path(namespace, name), subresource, "");
+        let copy = self.copy(kind, (namespace, name, subresource), || Wish::CreateSubresource(body.clone(), options.clone()));
         let post = move |server: Arc<LocalClient>| async move {
             server.create_subresource(kind, namespace, name, subresource, body, options).await
         };
-        self.exchange(request, post).map(answer).boxed()
+        self.exchange_with(request, copy, post).map(answer).boxed()
     }
 
     fn update<'a>(
@@ -286,8 +363,12 @@ impl Client for Wire {
     ) -> BoxFuture<'a, Result<Object, Status>> {
         let expected = body.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
         let request = self.request("update", kind, path(namespace, name), subresource, expected);
+        if let Some(lease) = self.forged(&request, Some(&body)) {
+            return ready(Ok(lease)).boxed();
+        }
+        let copy = self.copy(kind, (namespace, name, subresource), || Wish::Update(body.clone(), options.clone()));
         let put = move |server: Arc<LocalClient>| async move { server.update(kind, namespace, name, subresource, body, options).await };
-        self.exchange(request, put).map(answer).boxed()
+        self.exchange_with(request, copy, put).map(answer).boxed()
     }
 
     fn patch<'a>(
@@ -300,8 +381,9 @@ impl Client for Wire {
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
         let request = self.request("patch", kind, path(namespace, name), subresource, "");
+        let copy = self.copy(kind, (namespace, name, subresource), || Wish::Patch(patch.clone(), options.clone()));
         let change = move |server: Arc<LocalClient>| async move { server.patch(kind, namespace, name, subresource, patch, options).await };
-        self.exchange(request, change).map(answer).boxed()
+        self.exchange_with(request, copy, change).map(answer).boxed()
     }
 
     fn delete<'a>(
@@ -312,7 +394,9 @@ impl Client for Wire {
         options: &'a DeleteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
         let request = self.request("delete", kind, path(namespace, name), "", options.resource_version.as_deref().unwrap_or_default());
-        self.exchange(request, move |server| async move { server.delete(kind, namespace, name, options).await }).map(answer).boxed()
+        let copy = self.copy(kind, (namespace, name, ""), || Wish::Delete(options.clone()));
+        let delete = move |server: Arc<LocalClient>| async move { server.delete(kind, namespace, name, options).await };
+        self.exchange_with(request, copy, delete).map(answer).boxed()
     }
 }
 

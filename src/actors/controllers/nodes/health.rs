@@ -5,7 +5,6 @@ use k8s_openapi::api::core::v1::{NodeCondition, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 
-use crate::actors::controllers::pod::PodView;
 use crate::api::object::Object;
 use crate::runtime::flaw::{Flaw, planted};
 
@@ -79,15 +78,9 @@ impl NodeView {
         self.ready() == Some("True")
     }
 
-    /// Whether a pod on this node only seems to be ready: the node has fallen silent, and nobody has said since then that the pod is ready.
-    /// What its kubelet says after that is news of its own, and counts: else the two would contradict each other without end.
-    pub fn has_left_ready(&self, pod: &PodView) -> bool {
-        let silent = self.condition("Ready").filter(|ready| ready.status == "Unknown");
-        let (Some(silent), Some(ready_since)) = (silent, pod.ready_since()) else { return false };
-        match (ready_since, &silent.last_transition_time) {
-            (Some(ready_since), Some(silent_since)) => ready_since < silent_since.0,
-            _ => true,
-        }
+    /// Nobody has heard of it for too long.
+    pub fn is_silent(&self) -> bool {
+        self.ready() == Some("Unknown")
     }
 
     /// Region and zone.

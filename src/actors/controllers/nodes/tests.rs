@@ -43,24 +43,6 @@ fn taints_follow_the_conditions() {
 }
 
 #[test]
-fn what_a_kubelet_says_of_its_pods_after_its_silence_counts() {
-    let condition = |status: &str, since: &str| json!({ "type": "Ready", "status": status, "lastTransitionTime": since });
-    let object = |kind: &str, conditions: Value| {
-        let metadata = json!({ "name": "x", "uid": "x" });
-        let value = json!({ "apiVersion": "v1", "kind": kind, "metadata": metadata, "status": { "conditions": [conditions] } });
-        Object::from_value(value).unwrap()
-    };
-    let silent = NodeView::from(&object("Node", condition("Unknown", "2026-01-01T12:00:00Z")));
-    let heard = NodeView::from(&object("Node", condition("True", "2026-01-01T12:00:00Z")));
-    let cases = [("True", "2026-01-01T11:59:59Z", true), ("True", "2026-01-01T12:00:01Z", false), ("False", "2026-01-01T11:00:00Z", false)];
-    for (status, since, left) in cases {
-        let pod = PodView::from(&object("Pod", condition(status, since)));
-        assert_eq!(silent.has_left_ready(&pod), left, "{status} since {since}");
-        assert!(!heard.has_left_ready(&pod));
-    }
-}
-
-#[test]
 fn of_a_silent_node_nothing_is_known() {
     let conditions = silenced(&node(Some("True"), json!({})), noon());
     let reasons: Vec<_> = conditions.iter().map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_deref().unwrap())).collect();
@@ -200,5 +182,30 @@ fn pods_that_nobody_else_will_remove_are_removed() {
         renew(&world, &["n"], 60).await;
         let left = world.list("pods", "default").await;
         assert_eq!(left.iter().map(|pod| pod["metadata"]["name"].as_str().unwrap()).collect::<Vec<_>>(), ["ended-2"]);
+    });
+}
+
+#[test]
+fn what_a_kubelet_says_of_its_pods_after_its_silence_counts_whatever_its_clock_says() {
+    with_nodes(|world| async move {
+        register(&world, "good").await;
+        register(&world, "bad").await;
+        world.running_pod("p", json!({}), "bad", "10.0.0.1").await;
+        let says = async |ready: &str, since: &str| {
+            let condition = json!({ "type": "Ready", "status": ready, "lastTransitionTime": since });
+            world.merge("pods", "default", "p", "status", json!({ "status": { "conditions": [condition] } })).await;
+        };
+        let told = async || world.get("pods", "default", "p").await.unwrap()["status"]["conditions"][0]["status"].clone();
+        says("True", "2030-01-01T12:10:00Z").await;
+        renew(&world, &["good"], 60).await;
+        assert_eq!(told().await, "False", "its node is silent, and was ahead");
+        says("True", "2030-01-01T11:50:00Z").await;
+        renew(&world, &["good"], 60).await;
+        assert_eq!(told().await, "True", "its kubelet said so since then, and is behind");
+        // The node is back, and falls silent again.
+        let ready = json!({ "type": "Ready", "status": "True", "lastHeartbeatTime": clock::now(), "lastTransitionTime": clock::now() });
+        world.merge("nodes", "", "bad", "status", json!({ "status": { "conditions": [ready] } })).await;
+        renew(&world, &["good"], 60).await;
+        assert_eq!(told().await, "False");
     });
 }

@@ -47,6 +47,8 @@ pub struct Input<'a> {
     /// The scheme of container ids: `docker`.
     pub runtime: &'a str,
     pub now: Timestamp,
+    /// For how long it has been known on this node that a pod that is being deleted has to end when it has to.
+    pub ending_for: Duration,
 }
 
 /// The probes' verdicts on each container, by its id, so that a new container starts without any.

@@ -108,9 +108,9 @@ fn grace(input: &Input) -> Duration {
     let metadata = &input.pod.metadata;
     let of_spec = input.pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
     let grace = seconds(metadata.deletion_grace_period_seconds.unwrap_or(of_spec));
-    let left = metadata.deletion_timestamp.as_ref().map(|at| Duration::try_from(at.0.duration_since(input.now)).unwrap_or_default());
-    let grace = if input.gone { LEAST_GRACE } else { left.map_or(grace, |left| grace.min(left + Duration::from_secs(1))) };
-    grace.max(LEAST_GRACE)
+    // The deletion's time is by the API's clock, which is not this node's.
+    let left = if input.gone { LEAST_GRACE } else { grace.saturating_sub(input.ending_for) };
+    left.max(LEAST_GRACE)
 }
 
 /// Brings up what is missing, in its order, and ends what is unwell.

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodStatus;
@@ -6,6 +7,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 
 use crate::api::object::Object;
+use crate::runtime::clock::{self, Instant};
 use crate::runtime::store::Stored;
 use crate::runtime::watch;
 
@@ -15,13 +17,15 @@ pub struct Desk {
     pod: Mutex<Object>,
     /// The API does not have the pod any more.
     gone: AtomicBool,
+    /// When the pod has to have ended, by the API's clock, and when that was first seen, by this node's.
+    ending: Mutex<Option<(Timestamp, Instant)>>,
     changes: watch::Sender<u64>,
 }
 
 impl Desk {
     pub fn new(pod: Object) -> Self {
         let uid = pod.uid().to_owned();
-        Self { uid, pod: Mutex::new(pod), gone: AtomicBool::new(false), changes: watch::Sender::new(0) }
+        Self { uid, pod: Mutex::new(pod), gone: AtomicBool::new(false), ending: Mutex::new(None), changes: watch::Sender::new(0) }
     }
 
     pub fn uid(&self) -> &str {
@@ -54,6 +58,19 @@ impl Desk {
     pub fn set_gone(&self) {
         if !self.gone.swap(true, Ordering::AcqRel) {
             self.wake();
+        }
+    }
+
+    /// For how long it has been known that the pod has to end when it has to; no time if it need not.
+    pub fn ending_for(&self) -> Duration {
+        let Some(end) = self.pod.lock().meta().deletion_timestamp else { return Duration::ZERO };
+        let mut ending = self.ending.lock();
+        match *ending {
+            Some((known, since)) if known == end => since.elapsed(),
+            _ => {
+                *ending = Some((end, clock::instant()));
+                Duration::ZERO
+            }
         }
     }
 

@@ -208,6 +208,7 @@ impl Work {
             host_ips: &self.context.options.node_ips,
             runtime: &self.context.info.name,
             now: clock::now(),
+            ending_for: self.desk.ending_for(),
         })
     }
 

@@ -31,6 +31,7 @@ use super::{
     ExecOptions, ExecOutput, Image, Labels, LogLine, LogOptions, PullProgress, RegistryAuth, Result, RuntimeChange, RuntimeEvent,
     RuntimeInfo, SandboxId, SandboxSpec, SandboxStatus, Session,
 };
+use crate::runtime::clock::WallClock;
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::{AddressPool, Cidr};
 use crate::runtime::recording::Verb;
@@ -114,6 +115,11 @@ impl Simulated {
     /// that is given stays.
     pub fn on_happening(&self, witness: impl Fn(Happening<'_>) + Send + Sync + 'static) {
         let _ = self.inner.witness.set(Box::new(witness));
+    }
+
+    /// The machine's wall clock, by which all that it reports happened.
+    pub fn clock(&self) -> WallClock {
+        self.inner.world.lock().clock.clone()
     }
 
     /// From now on no image can be pulled, for this reason. `None` ends it.

@@ -56,7 +56,7 @@ pub(super) fn attach(container: &Container, options: &AttachOptions, end: impl F
         };
         return Session { exit, ..session(container.program.clone(), true, options.tty, container.exit.subscribe(), end) };
     }
-    let since = Some(clock::now());
+    let since = Some(container.clock.now());
     let lines = |wanted: LogStream| {
         let lines = logs(container, &LogOptions { follow: true, since, tail: None });
         let of_stream =

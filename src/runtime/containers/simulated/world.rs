@@ -9,7 +9,7 @@ use super::journal::Journal;
 use super::plan::Plan;
 use super::program::{End, Program};
 use super::script::Fate;
-use crate::runtime::clock::{self, Instant};
+use crate::runtime::clock::{self, Instant, WallClock};
 use crate::runtime::containers::{
     ContainerFilter, ContainerId, ContainerSpec, ContainerState, ContainerStats, ContainerStatus, Error, Exit, Image, Labels, LogStream,
     Result, SandboxId, SandboxSpec, SandboxState, SandboxStatus,
@@ -30,6 +30,8 @@ pub(super) struct World {
     pub images: BTreeMap<String, Image>,
     /// Containers that run and do nothing.
     pub wedged: BTreeSet<ContainerId>,
+    /// The machine's.
+    pub clock: WallClock,
     made: u64,
     /// Ids begin with their number, so these are in order of age.
     sandboxes: BTreeMap<SandboxId, Sandbox>,
@@ -51,6 +53,7 @@ pub(super) struct Container {
     pub program: Program,
     image_id: String,
     created_at: Timestamp,
+    pub clock: WallClock,
     phase: Phase,
     /// Ends it at its time; gone with it.
     pub timer: Option<AbortOnDropHandle<()>>,
@@ -77,7 +80,8 @@ impl World {
     pub fn new(addresses: AddressPool, entropy: Entropy) -> Self {
         let (images, sandboxes, containers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let wedged = BTreeSet::new();
-        Self { addresses, entropy, outage: None, registry_outage: None, images, wedged, made: 0, sandboxes, containers }
+        let clock = WallClock::default();
+        Self { addresses, entropy, outage: None, registry_outage: None, images, wedged, clock, made: 0, sandboxes, containers }
     }
 
     /// What has an address of the old range keeps it.
@@ -99,7 +103,7 @@ impl World {
             false => Some(self.addresses.take().ok_or_else(|| Error::Failed(format!("no address of {} is free", self.addresses.range())))?),
         };
         let id = SandboxId(self.id().into());
-        self.sandboxes.insert(id.clone(), Sandbox { spec: spec.clone(), created_at: clock::now(), ip, ready: true });
+        self.sandboxes.insert(id.clone(), Sandbox { spec: spec.clone(), created_at: self.clock.now(), ip, ready: true });
         Ok(id)
     }
 
@@ -149,7 +153,8 @@ impl World {
             sandbox: sandbox_id.clone(),
             owner: owner.clone(),
             image_id,
-            created_at: clock::now(),
+            created_at: self.clock.now(),
+            clock: self.clock.clone(),
             phase: Phase::Created,
             timer: None,
             exit: watch::Sender::new(None),
@@ -188,6 +193,7 @@ impl World {
             owner: record.owner.clone(),
             image_id: record.image_id.clone(),
             created_at: record.created_at,
+            clock: self.clock.clone(),
             phase,
             timer: None,
             exit: watch::Sender::new(None),
@@ -292,7 +298,7 @@ impl Container {
     }
 
     pub fn run(&mut self) {
-        self.phase = Phase::Running { at: clock::now(), since: clock::instant() };
+        self.phase = Phase::Running { at: self.clock.now(), since: clock::instant() };
     }
 
     /// Marks it as ended; false if it was not running.
@@ -300,7 +306,7 @@ impl Container {
         let Phase::Running { at, since } = self.phase else { return false };
         let exit = Exit {
             started_at: Some(at),
-            finished_at: clock::now(),
+            finished_at: self.clock.now(),
             code: ending.code,
             oom_killed: ending.oom_killed,
             message: String::new(),
@@ -313,7 +319,7 @@ impl Container {
 
     /// Marks it as one that could not be started: 128 is what the engines say then.
     pub fn fail_to_start(&mut self, message: &str) {
-        let exit = Exit { started_at: None, finished_at: clock::now(), code: 128, oom_killed: false, message: message.to_owned() };
+        let exit = Exit { started_at: None, finished_at: self.clock.now(), code: 128, oom_killed: false, message: message.to_owned() };
         self.phase = Phase::Exited { exit, ran: Duration::ZERO };
         self.exit.send_replace(Some(128));
     }
@@ -392,7 +398,7 @@ impl Container {
             sandbox: self.sandbox.clone(),
             name: self.spec.name.clone(),
             labels: self.spec.labels.clone(),
-            at: clock::now(),
+            at: self.clock.now(),
             cpu_nanos: (clock::instant() - since).as_nanos() as u64 * self.plan.cpu_millis / 1000,
             memory_bytes: self.plan.memory_bytes,
             working_set_bytes: self.plan.memory_bytes,
