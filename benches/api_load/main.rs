@@ -25,7 +25,9 @@ const CLIENTS: [(usize, Option<f64>); 3] = [(1, Some(530.0)), (16, Some(1670.0))
 const MANY: usize = 16;
 /// Objects in the long list.
 const LISTED: usize = 20_000;
-/// What a thousand nodes may take to be ready.
+/// Nodes to which pods are bound.
+const NODES: usize = 1000;
+/// What so many nodes may take to be ready.
 const SETTLING: Duration = Duration::from_secs(10);
 
 /// How much is done.
@@ -79,18 +81,29 @@ async fn measure(extent: &Extent) -> Result<Report, Box<dyn Error>> {
     Ok(report)
 }
 
-/// From the first create of many pods to the last binding, on simulated nodes that start the pods meanwhile.
+/// From the first create of many pods to the last binding, where nodes are only objects, and on simulated ones that start the pods meanwhile.
 async fn bound(extent: &Extent, report: &mut Report) -> Result<(), Box<dyn Error>> {
-    let directory = tempfile::tempdir()?;
-    let server = Server::start(directory.path(), &["--runtime", "simulated", "--nodes", "1000"]).await?;
-    tokio::time::sleep(SETTLING).await;
-    let template = objects::pod("default", "default-scheduler");
-    let creates = async { drive(&server.endpoint, Load::of(MANY, extent.bound), 201, |number| template.post(&name(MANY, number))).await };
-    // A pod comes when it is made, and goes when it is bound.
-    let unbound = "/api/v1/namespaces/default/pods?watch=true&fieldSelector=spec.nodeName%3D";
-    let elapsed = deliver(&server.endpoint, unbound, 1, 2 * extent.bound, creates).await?;
-    let rate = extent.bound as f64 / elapsed.as_secs_f64();
-    report.add(Figure::rate("pods from create to bound, 1000 nodes", rate, "/s").upstream(241.0));
+    let kinds = [
+        ("1000 nodes that run nothing", &["--nodes", "0"][..]),
+        ("1000 nodes that run them", &["--runtime", "simulated", "--nodes", "1000"]),
+    ];
+    for (nodes, arguments) in kinds {
+        let directory = tempfile::tempdir()?;
+        let server = Server::start(directory.path(), arguments).await?;
+        if arguments == ["--nodes", "0"] {
+            let template = objects::node();
+            drive(&server.endpoint, Load::of(MANY, NODES), 201, |number| template.post(&name(MANY, number))).await?;
+        }
+        tokio::time::sleep(SETTLING).await;
+        let template = objects::small_pod();
+        let creates =
+            async { drive(&server.endpoint, Load::of(MANY, extent.bound), 201, |number| template.post(&name(MANY, number))).await };
+        // A pod comes when it is made, and goes when it is bound.
+        let unbound = "/api/v1/namespaces/default/pods?watch=true&fieldSelector=spec.nodeName%3D";
+        let elapsed = deliver(&server.endpoint, unbound, 1, 2 * extent.bound, creates).await?;
+        let rate = extent.bound as f64 / elapsed.as_secs_f64();
+        report.add(Figure::rate(format!("pods from create to bound, {nodes}"), rate, "/s").upstream(241.0));
+    }
     Ok(())
 }
 

@@ -70,6 +70,23 @@ pub fn pod(namespace: &str, scheduler: &str) -> Template {
     Template::new(format!("/api/v1/namespaces/{namespace}/pods"), &pod)
 }
 
+/// As small as a pod can be that runs.
+pub fn small_pod() -> Template {
+    let requests = json!({"cpu": "10m", "memory": "16Mi"});
+    let containers = json!([{"name": "main", "image": "registry.example.com/team/main:v1", "resources": {"requests": requests}}]);
+    let body = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME, "labels": {"app": "bench"}}, "spec": {"containers": containers}});
+    Template::new("/api/v1/namespaces/default/pods".into(), &body)
+}
+
+/// A node that nobody runs: it is ready, and nothing that is bound to it starts.
+pub fn node() -> Template {
+    let amounts = json!({"cpu": "8", "memory": "32Gi", "pods": "110"});
+    let ready = json!({"type": "Ready", "status": "True", "reason": "KubeletReady"});
+    let status = json!({"capacity": amounts, "allocatable": amounts, "conditions": [ready]});
+    let body = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NAME}, "status": status});
+    Template::new("/api/v1/nodes".into(), &body)
+}
+
 fn container(name: &str, port: u16) -> Value {
     let probe = |path: &str| json!({"httpGet": {"path": path, "port": port}, "periodSeconds": 10, "timeoutSeconds": 2});
     let variable = |number: usize| json!({"name": format!("SETTING_{number}"), "value": format!("value-of-setting-{number}")});
