@@ -58,10 +58,8 @@ impl Invariant for Replicas {
                 self.makers.insert(request.user.clone(), clock::instant());
                 self.uncertain.insert(*id);
             }
-            Event::Answered { request, outcome: Outcome::List { items, .. }, .. } if is_of_pods(request) => {
-                if self.makers.get(&request.user).is_none_or(|newest| newest.elapsed() > UNDER_WAY) {
-                    items.iter().for_each(|pod| self.learn(&request.user, pod));
-                }
+            Event::Answered { request, outcome: Outcome::List { items, .. }, .. } if is_of_pods(request) && self.rests(&request.user) => {
+                items.iter().for_each(|pod| self.learn(&request.user, pod));
             }
             Event::Answered { id, request, outcome } if self.uncertain.contains(id) => match outcome {
                 Outcome::Object(pod) => {
@@ -118,6 +116,11 @@ impl Replicas {
                 *self.known.entry((owner.clone(), user.clone())).or_default() += 1;
             }
         }
+    }
+
+    /// Nothing that this control plane makes was decided on before now.
+    fn rests(&self, user: &Arc<str>) -> bool {
+        self.makers.get(user).is_none_or(|newest| newest.elapsed() > UNDER_WAY)
     }
 
     fn judge(&self, owner: &str, request: &Request, newest: &Key) -> Result<(), Broken> {
