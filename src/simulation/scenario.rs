@@ -39,8 +39,7 @@ pub struct Scenario {
     pub about: String,
     #[serde(default)]
     pub nodes: Nodes,
-    /// The disk under the store; if it is not said, blocks where the timeline has a power loss, and for one seed in eight of those by which
-    /// chance does deeds
+    /// The disk under the store; if it is not said, blocks where the timeline has a power loss, and for one seed in eight of chaos
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Grain>,
     /// How many pods the load has: replication controllers, each behind a service

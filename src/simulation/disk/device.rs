@@ -56,7 +56,7 @@ pub struct Fuse {
 /// How a process is cut off.
 pub enum Cut {
     /// With the power. Chance says what is left of what no sync had confirmed.
-    Power(Entropy),
+    Power(Box<Entropy>),
     /// Alone: nothing is lost that it had written.
     Kill,
 }

@@ -140,7 +140,7 @@ impl Disk {
     pub(super) fn doom(&self) {
         let platter = &mut *self.platter.lock();
         platter.losses += 1;
-        let chance = platter.chance.split(&format!("loss {}", platter.losses));
+        let chance = Box::new(platter.chance.split(&format!("loss {}", platter.losses)));
         platter.fuse = Some(Fuse { after: platter.chance.rng().random_range(0..WRITES), cut: Cut::Power(chance) });
     }
 

@@ -8,10 +8,12 @@ use futures::FutureExt;
 use rand::RngExt;
 use redb::StorageBackend;
 
+use super::Grain;
 use super::device::{Attachment, Cut, Device, Fuse, Trouble};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::flaw::{Flaw, plant};
 use crate::runtime::store::{Embedded, Engine, EngineError, Key, Record, Revision};
+use crate::simulation::{Deed, Event, Scenario, Script, Span, Watching, rehearse};
 
 /// What a store holds.
 type Contents = BTreeMap<Key, (Revision, Bytes)>;
@@ -40,7 +42,7 @@ impl<B: StorageBackend> Life<B> {
 
     fn power(&mut self) -> Cut {
         self.losses += 1;
-        Cut::Power(self.chance.split(&format!("loss {}", self.losses)))
+        Cut::Power(Box::new(self.chance.split(&format!("loss {}", self.losses))))
     }
 
     /// What may go wrong with the next few writes.
@@ -198,4 +200,43 @@ impl StorageBackend for Liar {
 fn a_disk_that_lies_about_its_syncs_is_found_out() {
     let (bad, why) = bad(20, Liar);
     assert!(bad > 15, "{bad}: {why}");
+}
+
+/// Ten minutes of chaos on a disk of blocks, with no other deed than these if there are any.
+fn chaos(seed: u64, among: &[&str]) -> Script {
+    let mut scenario = Scenario::read(include_str!("../../../examples/scenarios/chaos.yaml")).unwrap();
+    (scenario.nodes.count, scenario.pods, scenario.disk) = (5, 12, Some(Grain::Blocks));
+    let chaos = scenario.chaos.as_mut().unwrap();
+    chaos.during = Span::seconds(600);
+    chaos.among = among.iter().map(|name| (*name).to_owned()).collect();
+    scenario.script(seed)
+}
+
+#[test]
+fn chaos_on_blocks_breaks_nothing_and_is_the_same_again() {
+    let mut losses = 0;
+    for seed in 0..6 {
+        let among: &[&str] =
+            if seed % 2 == 0 { &[] } else { &["power-loss", "crash-at-write", "fail-fsync", "full-disk", "scale", "herd"] };
+        let script = chaos(seed, among);
+        losses += script.steps.iter().filter(|step| matches!(step.deed, Deed::PowerLoss { .. })).count();
+        let watching = Watching { keeps_journal: true, ..Watching::default() };
+        let [(first, journal), (second, other)] = [(); 2].map(|()| rehearse(&script, &watching).unwrap());
+        assert_eq!(first.violation, None, "seed {seed}");
+        assert_eq!(journal.difference(&other), None, "seed {seed}");
+        assert_eq!(first.digest, second.digest, "seed {seed}");
+        assert!(journal.entries().iter().any(|entry| matches!(entry.event, Event::Recovered(_))));
+    }
+    assert!(losses > 5, "only {losses} losses of power");
+}
+
+#[test]
+fn one_seed_of_chaos_in_eight_has_blocks_and_knows_losses_of_power() {
+    let mut scenario = Scenario::read(include_str!("../../../examples/scenarios/chaos.yaml")).unwrap();
+    scenario.disk = None;
+    let scripts: Vec<_> = (0..400).map(|seed| scenario.clone().script(seed)).collect();
+    let has_blocks = |script: &&Script| script.scenario.disk == Some(Grain::Blocks);
+    let loses = |script: &Script| script.steps.iter().any(|step| matches!(step.deed, Deed::PowerLoss { .. }));
+    assert!((30..=70).contains(&scripts.iter().filter(has_blocks).count()));
+    assert!(scripts.iter().filter(has_blocks).any(loses) && !scripts.iter().filter(|script| !has_blocks(script)).any(loses));
 }

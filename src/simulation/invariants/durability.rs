@@ -33,7 +33,9 @@ fn compare(scene: &Scene, found: &Recovered) -> Result<(), Broken> {
         match scene.objects.get(key) {
             Some(view) if (view.revision, &view.json) == (*revision, bytes) => {}
             Some(view) if view.revision == *revision => return Err(Broken::of(key, "it comes up with other bytes than were written")),
-            Some(view) => return Err(Broken::of(key, format!("it comes up as of revision {revision}, and was durable at {}", view.revision))),
+            Some(view) => {
+                return Err(Broken::of(key, format!("it comes up as of revision {revision}, and was durable at {}", view.revision)));
+            }
             None => return Err(Broken::of(key, format!("it comes up as of revision {revision}, and had not been there"))),
         }
     }
