@@ -33,8 +33,8 @@ const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 /// What the keeper waits before it starts the process again.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// For so long a machine that is to lose its power waits for a write to lose it at.
-const BRINK: Duration = Duration::from_secs(1);
+/// For so long a machine that is to lose its power waits for a write to lose it at: a node at peace renews its lease within that time.
+const BRINK: Duration = Duration::from_secs(10);
 
 /// What a run begins with.
 #[derive(Clone)]
@@ -107,6 +107,8 @@ pub struct Cluster {
     lives: Cell<u32>,
     /// When the keeper may start it again.
     down_until: Cell<clock::Instant>,
+    /// For how long the power goes when it does.
+    outage: Cell<Option<Duration>>,
 }
 
 /// Tells a story in a cluster that has just been founded, in simulated time. Blocks until the story has ended, and returns what it returns
@@ -168,6 +170,7 @@ impl Cluster {
             entrance: RefCell::new(None),
             lives: Cell::new(0),
             down_until: Cell::new(clock::instant()),
+            outage: Cell::new(None),
         };
         cluster.start().await;
         cluster
@@ -247,16 +250,11 @@ impl Cluster {
 
     /// The process's machine loses its power, in the midst of a write if there is one soon, and gets it back after so long.
     pub async fn lose_power(&self, down: Duration) {
-        self.down_until.set(clock::instant() + down);
+        self.outage.set(Some(down));
         self.disk.doom();
-        if self.faces().is_some() {
-            tokio::select! {
-                biased;
-                why = self.alarm.heard() => self.end(why).await,
-                () = tokio::time::sleep(BRINK) => {}
-            }
-        }
-        if self.disk.is_doomed() {
+        // Whoever keeps the process ends it where the power goes, unless nothing is written.
+        let is_over = self.until(BRINK, async || !self.disk.is_doomed() || self.faces().is_none()).await;
+        if is_over.is_err() || self.disk.is_doomed() {
             self.end("lost its power").await;
         }
     }
@@ -274,6 +272,9 @@ impl Cluster {
 
     async fn end(&self, why: &str) {
         let process = self.process.borrow_mut().take();
+        if let Some(down) = self.outage.take() {
+            self.down_until.set(clock::instant() + down);
+        }
         self.network.serve(None);
         if let Some(entrance) = &*self.entrance.borrow() {
             entrance.door.close();
