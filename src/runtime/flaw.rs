@@ -16,6 +16,8 @@ pub enum Flaw {
     NoCompareAndSet,
     /// What is created takes the place of what has its name.
     CreateOverwrites,
+    /// The engine does not wait until what it writes is on the disk.
+    SkipsFsync,
     /// A store that cannot tell whether a batch is durable goes on without it.
     GoesOnInDoubt,
     /// Recovery stops one revision short of the newest.

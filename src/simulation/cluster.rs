@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::alarm::Alarm;
 use super::deeds::Load;
-use super::disk::Disk;
+use super::disk::{Disk, Grain};
 use super::export::Export;
 use super::journal::{Event, Journal};
 use super::machines::{Hardware, Machines};
@@ -33,6 +33,9 @@ const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 /// What the keeper waits before it starts the process again.
 const RESTART: Duration = Duration::from_secs(1);
 
+/// For so long a machine that is to lose its power waits for a write to lose it at: a node at peace renews its lease within that time.
+const BRINK: Duration = Duration::from_secs(10);
+
 /// What a run begins with.
 #[derive(Clone)]
 pub struct Setup {
@@ -44,6 +47,8 @@ pub struct Setup {
     pub containers: Profile,
     /// The addresses of all pods.
     pub pod_range: Cidr,
+    /// How finely the store's disk is simulated.
+    pub disk: Grain,
     /// What the deeds of users mean that name no object. It is for the story to bring up.
     pub load: Load,
     /// When the run begins.
@@ -72,6 +77,7 @@ impl Setup {
             machines: Hardware::alike(nodes, 1),
             containers,
             pod_range,
+            disk: Grain::default(),
             load: Load::of(0),
             epoch: EPOCH,
             export: Export::default(),
@@ -104,6 +110,8 @@ pub struct Cluster {
     lives: Cell<u32>,
     /// When the keeper may start it again.
     down_until: Cell<clock::Instant>,
+    /// For how long the power goes when it does.
+    outage: Cell<Option<Duration>>,
 }
 
 /// Tells a story in a cluster that has just been founded, in simulated time. Blocks until the story has ended, and returns what it returns
@@ -134,8 +142,8 @@ impl Cluster {
         let entropy = Entropy::from_seed(setup.seed);
         let journal = setup.journal.clone();
         let alarm = Alarm::new();
-        let disk = Disk::new(journal.clone(), alarm.clone());
-        setup.replay.iter().for_each(|plot| disk.lay(&plot.objects));
+        let disk = Disk::new(setup.disk, journal.clone(), alarm.clone(), entropy.split("disk"));
+        setup.replay.iter().for_each(|plot| disk.lay(plot.objects.clone()));
         let network = Network::new(entropy.split("network"), journal.clone(), alarm.clone());
         let machines = Machines::new(&setup, &entropy, &journal);
         let tokens = setup.tokens.clone().unwrap_or_else(|| Arc::new(Tokens::ephemeral()));
@@ -166,6 +174,7 @@ impl Cluster {
             entrance: RefCell::new(None),
             lives: Cell::new(0),
             down_until: Cell::new(clock::instant()),
+            outage: Cell::new(None),
         };
         cluster.start().await;
         cluster
@@ -208,6 +217,7 @@ impl Cluster {
             biased;
             why = self.alarm.heard() => {
                 self.network.serve(None);
+                self.disk.cut();
                 self.journal.write(Event::Process { what: format!("{life} {why}, before it was founded") });
             }
             process = Process::start(Ground { recorded, ..self.ground.clone() }, chance) => {
@@ -242,18 +252,33 @@ impl Cluster {
         self.crash().await;
     }
 
+    /// The process's machine loses its power, in the midst of a write if there is one soon, and gets it back after so long.
+    pub async fn lose_power(&self, down: Duration) {
+        self.outage.set(Some(down));
+        self.disk.doom();
+        // Whoever keeps the process ends it where the power goes, unless nothing is written.
+        let is_over = self.until(BRINK, async || !self.disk.is_doomed() || self.faces().is_none()).await;
+        if is_over.is_err() || self.disk.is_doomed() {
+            self.end("lost its power").await;
+        }
+    }
+
     /// Lets the process stop in order, if it runs.
     pub async fn stop(&self) {
         let process = self.process.borrow_mut().take();
         self.network.serve(None);
         if let Some(process) = process {
             process.stop().await;
+            self.disk.close();
             self.journal.write(Event::Process { what: format!("{} stopped", self.lives.get() - 1) });
         }
     }
 
     async fn end(&self, why: &str) {
         let process = self.process.borrow_mut().take();
+        if let Some(down) = self.outage.take() {
+            self.down_until.set(clock::instant() + down);
+        }
         self.network.serve(None);
         if let Some(entrance) = &*self.entrance.borrow() {
             entrance.door.close();
@@ -262,6 +287,7 @@ impl Cluster {
             process.kill().await;
             self.journal.write(Event::Process { what: format!("{} {why}", self.lives.get() - 1) });
         }
+        self.disk.cut();
     }
 
     /// What can be seen of the process; `None` while it does not run.

@@ -60,7 +60,12 @@ impl Focus {
             }
             Event::Delivered { request, delivery: Delivery::Changed(_, object), .. } => request.key_of(object) == self.key,
             Event::Container { pod_uid, .. } => !uid.is_empty() && **pod_uid == *uid,
-            Event::Delivered { .. } | Event::Deed { .. } | Event::Refused { .. } | Event::Process { .. } | Event::Panicked { .. } => false,
+            Event::Recovered(_)
+            | Event::Delivered { .. }
+            | Event::Deed { .. }
+            | Event::Refused { .. }
+            | Event::Process { .. }
+            | Event::Panicked { .. } => false,
         }
     }
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::object::Object;
 use crate::runtime::clock;
-use crate::runtime::store::{Key, Record, Revision, Stored};
+use crate::runtime::store::{Key, Record, Recovered, Revision, Stored};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Entry {
 pub enum Event {
     /// One write became durable, whether anybody is told or not. `None` is a deletion.
     Commit { revision: Revision, key: Key, value: Option<Bytes> },
+    /// What a process found on its disk.
+    Recovered(Arc<Recovered>),
     /// A client sent a request.
     Asked { id: u64, request: Arc<Request> },
     /// What its sender was told.
@@ -100,6 +102,7 @@ impl fmt::Display for Event {
         match self {
             Self::Commit { revision, key, value: Some(value) } => write!(f, "commit {revision} {key} {}", String::from_utf8_lossy(value)),
             Self::Commit { revision, key, value: None } => write!(f, "commit {revision} {key} deleted"),
+            Self::Recovered(found) => write!(f, "recovered {} objects at {}", found.entries.len(), found.revision),
             Self::Asked { id, request } => write!(f, "ask {id} {request}"),
             Self::Answered { id, request, outcome } => write!(f, "answer {id} {request}: {outcome}"),
             Self::Delivered { id, request, delivery } => write!(f, "watch {id} {request}: {delivery}"),

@@ -1,7 +1,7 @@
 //! The whole cast over simulated time and nodes: the production actors, put together on one thread whose clock is paused.
 //!
 //! Architecture invariant: nothing here does what a part of the cast does. What differs from `kabuki up` is what the cast stands on: the
-//! store writes to a simulated [`Disk`]; requests pass over a simulated [`Network`]; containers are simulated; the proxy opens no sockets;
+//! store writes to a simulated [`Disk`], with its own engine or without; requests pass over a simulated [`Network`]; containers are simulated; the proxy opens no sockets;
 //! time is tokio's and chance a seed. All that passes these places is written into the [`Journal`], the run's event log.
 
 mod alarm;
@@ -39,7 +39,7 @@ mod watchdog;
 pub use cluster::{Cluster, Setup, run};
 pub use coverage::{Blow, Covered, Site, coverage, table};
 pub use deeds::{CatalogueEntry, Deed, Load, Span, Step, Which, catalogue};
-pub use disk::{Condition, Disk};
+pub use disk::{Condition, Disk, Grain};
 pub use export::Export;
 pub use focus::{Focus, touching};
 pub use halt::{Halt, Halted, Until};

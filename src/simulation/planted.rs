@@ -9,10 +9,11 @@ use super::{Scenario, Script, Watching, rehearse, shrink};
 use crate::runtime::flaw::{Flaw, plant};
 
 /// A seed with which each is found.
-const SEEDS: [(Flaw, u64); 33] = [
+const SEEDS: [(Flaw, u64); 34] = [
     (Flaw::AcknowledgesBeforeDurable, 11),
     (Flaw::NoCompareAndSet, 115),
     (Flaw::CreateOverwrites, 3),
+    (Flaw::SkipsFsync, 20),
     (Flaw::GoesOnInDoubt, 3),
     (Flaw::LosesTheNewestOnRestart, 3),
     (Flaw::RevisionsGoBack, 3),

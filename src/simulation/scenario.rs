@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cluster::Setup;
-use super::deeds::{Load, Span, Step, can_draw, catalogue, draw, needs_planes};
+use super::deeds::{Deed, Load, Span, Step, can_draw, catalogue, draw, needs_planes};
+use super::disk::Grain;
 use super::export::Export;
 use super::invariants::{Rule, RuleError};
 use super::machines::Hardware;
@@ -21,6 +22,8 @@ use crate::runtime::network::Cidr;
 
 /// Chaos has a second control plane in one run of so many.
 const SECOND_PLANE: u32 = 8;
+/// One of so many seeds has a disk of blocks, if chance has its way: it is slower.
+const BLOCKS: u32 = 8;
 
 /// Up to so many nodes each has informers of its own.
 const OWN_INFORMERS: usize = 20;
@@ -42,6 +45,9 @@ pub struct Scenario {
     /// How many control planes stand for election, of which one acts; one if not said, and with chaos now and then two
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_planes: Option<u32>,
+    /// The disk under the store; if it is not said, blocks where the timeline has a power loss, and for one seed in eight of chaos
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Grain>,
     /// How many pods the load has: replication controllers, each behind a service
     #[serde(default)]
     pub pods: u32,
@@ -162,6 +168,7 @@ impl Script {
         Setup {
             containers: Profile { cpus: u64::from(nodes.cpus), memory_bytes: memory, ..Profile::default() },
             own_informers: machines.len() <= OWN_INFORMERS,
+            disk: self.scenario.disk.unwrap_or_default(),
             epoch: self.export.at().unwrap_or(base.epoch),
             export: self.export.clone(),
             pod_range: wide.filter(|_| !self.export.is_empty()).unwrap_or(base.pod_range),
@@ -241,15 +248,26 @@ impl Scenario {
         Ok(())
     }
 
+    /// The disk that the store has for a seed.
+    fn grain(&self, seed: u64) -> Grain {
+        let loses_power = self.timeline.iter().any(|step| matches!(step.deed, Deed::PowerLoss { .. }));
+        let is_chosen = || Entropy::from_seed(seed).split("disk").rng().random_ratio(1, BLOCKS);
+        let has_blocks = loses_power || self.chaos.is_some() && is_chosen();
+        self.disk.unwrap_or(if has_blocks { Grain::Blocks } else { Grain::Batches })
+    }
+
     /// What happens for a seed.
     pub fn script(mut self, seed: u64) -> Script {
+        let grain = self.grain(seed);
+        self.disk = Some(grain);
         let mut steps = self.timeline.clone();
         if let Some(chaos) = &self.chaos {
             let root = Entropy::from_seed(seed);
             let drawn = 1 + u32::from(root.split("control planes").rng().random_ratio(1, SECOND_PLANE));
             let planes = *self.control_planes.get_or_insert(drawn);
-            let can = |name: &String| can_draw(name) && (planes > 1 || !needs_planes(name));
-            let all = || catalogue().into_iter().map(|entry| entry.name).filter(can).collect();
+            // Where a loss of power loses nothing, it is a crash.
+            let tells = |name: &str| (name != "power-loss" || grain == Grain::Blocks) && (planes > 1 || !needs_planes(name));
+            let all = || catalogue().into_iter().map(|entry| entry.name).filter(|name| can_draw(name) && tells(name)).collect();
             let among = if chaos.among.is_empty() { all() } else { chaos.among.clone() };
             let mut chance = root.split("deeds");
             steps.extend(draw(&among, chaos.most, chaos.during.0, &mut chance));

@@ -35,7 +35,7 @@ fn every_scenario_that_ships_is_clean() {
         .filter_map(|entry| entry.unwrap().file_name().into_string().unwrap().strip_suffix(".yaml").map(str::to_owned))
         .collect();
     names.sort();
-    assert!(names.len() >= 13, "{names:?}");
+    assert!(names.len() >= 16, "{names:?}");
     let list = sim(Path::new("/"), &["list"]);
     for name in names {
         assert!(text(&list.stdout).contains(&name), "{name} is not listed");

@@ -9,7 +9,7 @@ macro_rules! shipped {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../../examples/scenarios/", $name, ".yaml")))),*] };
 }
 
-pub const SHIPPED: [(&str, &str); 16] = shipped![
+pub const SHIPPED: [(&str, &str); 17] = shipped![
     "chaos",
     "coverage",
     "node-loss",
@@ -21,6 +21,7 @@ pub const SHIPPED: [(&str, &str); 16] = shipped![
     "thundering-herd",
     "preemption-cascade",
     "full-disk",
+    "power-loss",
     "clock-skew",
     "leader-flap",
     "two-leaders",

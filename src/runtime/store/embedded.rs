@@ -5,6 +5,8 @@
 //! redb cannot look at a file without repairing it. So a file is first opened and read whole by a [`Rehearsal`], which keeps what redb
 //! would write in memory; only a file that is sound is then opened for good. A damaged one stays as it is, for whoever can save it. What
 //! the rehearsal read is what the first recovery answers: a start reads the file once.
+//!
+//! All that is written passes a `redb::StorageBackend`: a file here, and in simulations a block device that loses what it may lose.
 
 mod rehearsal;
 
@@ -16,11 +18,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use nix::fcntl::{Flock, FlockArg};
 use parking_lot::Mutex;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use rehearsal::Rehearsal;
 
 use super::{Engine, EngineError, Key, Record, Recovered, Revision};
+use crate::runtime::flaw::{Flaw, planted};
 use crate::runtime::supervision::panics;
 
 /// From `collection`, a zero byte and the path, to a checksum, a revision and the value.
@@ -33,14 +36,19 @@ const FORMAT_NUMBER: u64 = 1;
 /// Of redb's pages kept in memory: the disk serves recovery only, so it needs little.
 const CACHE_BYTES: usize = 4 << 20;
 
+/// Opens what is there already, as often as it takes.
+type Opener = Box<dyn Fn() -> Result<Database, EngineError> + Send + Sync>;
+
 /// A data directory's store. Holds the directory's lock for as long as it lives.
 pub struct Embedded {
+    /// What its errors name.
     file: PathBuf,
+    opener: Opener,
     /// `None` after a failure that even opening the file again did not heal.
     database: Mutex<Option<Database>>,
     /// What the file held when it was opened, until it is asked for or written to.
     rehearsed: Mutex<Option<Recovered>>,
-    _lock: Flock<File>,
+    _lock: Option<Flock<File>>,
 }
 
 /// Nobody else has the directory while this lives.
@@ -60,8 +68,32 @@ impl Embedded {
             contained(&file, || create(directory, &file))?;
             None
         };
-        let database = open(&file)?;
-        Ok(Self { file, database: Mutex::new(Some(database)), rehearsed: Mutex::new(rehearsed), _lock: lock })
+        let path = file.clone();
+        let opener: Opener = Box::new(move || contained(&path, || checked(builder().open(&path), &path)));
+        let database = Mutex::new(Some(opener()?));
+        Ok(Self { file, opener, database, rehearsed: Mutex::new(rehearsed), _lock: Some(lock) })
+    }
+
+    /// Opens the store on a storage that was [formatted](Self::format). `attach` is called for each opening; `name` is what errors say.
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`] or [`EngineError::Unreadable`] with the name.
+    pub fn over<B: StorageBackend>(name: &str, attach: impl Fn() -> B + Send + Sync + 'static) -> Result<Self, EngineError> {
+        let file = PathBuf::from(name);
+        let path = file.clone();
+        let opener: Opener = Box::new(move || contained(&path, || checked(builder().create_with_backend(attach()), &path)));
+        let database = Mutex::new(Some(opener()?));
+        Ok(Self { file, opener, database, rehearsed: Mutex::new(None), _lock: None })
+    }
+
+    /// Lays an empty store on an empty storage.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreadable`] with the name.
+    pub fn format(name: &str, storage: impl StorageBackend) -> Result<(), EngineError> {
+        let file = Path::new(name);
+        let database = builder().create_with_backend(storage).map_err(|error| refused(file, error))?;
+        initialise(&database).map_err(|error| unreadable(file, error))
     }
 
     /// Takes a directory without opening what is in it, for as long as the answer lives.
@@ -95,7 +127,7 @@ impl Embedded {
         // redb takes nothing more after a failure until the file is opened anew; what is then there tells the batch's fate.
         let before = records.iter().map(|record| record.revision).min();
         drop(guard.take());
-        let database = open(&self.file).map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
+        let database = (self.opener)().map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
         let durable = revision(&database).map_err(|again| EngineError::InDoubt(format!("{error}; and then {again}")))?;
         *guard = Some(database);
         match durable < before.unwrap_or(head) {
@@ -106,7 +138,10 @@ impl Embedded {
 }
 
 fn transact(database: &Database, head: Revision, records: &[Record]) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
+    let mut transaction = database.begin_write()?;
+    if planted(Flaw::SkipsFsync) {
+        transaction.set_durability(redb::Durability::None)?;
+    }
     {
         let mut objects = transaction.open_table(OBJECTS)?;
         for Record { key, revision, value } in records {
@@ -219,11 +254,10 @@ fn create(directory: &Path, file: &Path) -> Result<(), EngineError> {
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
 }
 
-fn open(file: &Path) -> Result<Database, EngineError> {
-    contained(file, || {
-        let database = builder().open(file).map_err(|error| refused(file, error))?;
-        check_format(&database, file).map(|()| database)
-    })
+/// What was opened, if it is of the format that this describes.
+fn checked(opened: Result<Database, redb::DatabaseError>, file: &Path) -> Result<Database, EngineError> {
+    let database = opened.map_err(|error| refused(file, error))?;
+    check_format(&database, file).map(|()| database)
 }
 
 fn builder() -> redb::Builder {

@@ -80,6 +80,7 @@ fn one(name: &str, chance: &mut Entropy) -> Option<Deed> {
         "uncordon" => Deed::Uncordon { node },
         "herd" => Deed::Herd { pods: replicas },
         "crash" => Deed::Crash { down: short },
+        "power-loss" => Deed::PowerLoss { down: short },
         "crash-at-request" => {
             let (user, verb, collection) = Default::default();
             Deed::CrashAtRequest { user, verb, collection, subresource: None, nth, side }

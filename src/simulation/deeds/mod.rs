@@ -71,6 +71,8 @@ pub enum Deed {
 
     /// The whole process is killed, and started again after so long
     Crash { down: Span },
+    /// The machine loses power: the process is killed, and of what no fsync had confirmed, some is lost and some is torn
+    PowerLoss { down: Span },
     /// The process is killed just before or after a request of one of its actors has its effect
     CrashAtRequest {
         /// Of which user; any of the system's if empty
@@ -294,7 +296,7 @@ impl Deed {
             | Self::ForgeLease { span, .. }
             | Self::SlowDisk { span, .. }
             | Self::FullDisk { span } => *span,
-            Self::Crash { down } => *down,
+            Self::Crash { down } | Self::PowerLoss { down } => *down,
             _ => Span::default(),
         }
     }

@@ -71,6 +71,10 @@ impl Cluster {
                 self.crash_for(down.0).await;
                 Undo::default()
             }
+            Deed::PowerLoss { down } => {
+                self.lose_power(down.0).await;
+                Undo::default()
+            }
             Deed::CrashAtRequest { .. } | Deed::CrashAtWrite { .. } | Deed::Panic { .. } | Deed::RestartNode { .. } => {
                 self.break_process(deed);
                 Undo::default()

@@ -3,6 +3,7 @@
 mod bounds;
 mod capacity;
 mod cordons;
+mod durability;
 mod endpoints;
 mod finalizers;
 mod history;
@@ -93,6 +94,7 @@ impl Broken {
 pub fn all() -> Vec<Box<dyn Invariant>> {
     vec![
         Box::<history::History>::default(),
+        Box::<durability::Durability>::default(),
         Box::<watches::Watches>::default(),
         Box::<single::Single>::default(),
         Box::<placement::Placement>::default(),

@@ -81,7 +81,7 @@ fn lane(event: &Event) -> Option<(u8, String, &'static str)> {
     match event {
         Event::Deed { .. } => Some((0, "deeds".to_owned(), "deed")),
         Event::Refused { .. } => Some((0, "deeds".to_owned(), "refused")),
-        Event::Process { .. } => Some((1, "process".to_owned(), "process")),
+        Event::Process { .. } | Event::Recovered(_) => Some((1, "process".to_owned(), "process")),
         Event::Panicked { actor, .. } => Some((2, format!("panics: {actor}"), "panic")),
         Event::Answered { request, outcome, .. } => {
             let kind = match outcome {
