@@ -21,7 +21,7 @@ impl Invariant for HistoryBounds {
 
     fn rest(&mut self, rest: &Rest<'_>) -> Result<(), Broken> {
         let Extent { events, bytes, age, bounds } = rest.history;
-        let has_nodes = rest.scene.of("nodes").next().is_some();
+        let has_nodes = rest.scene.nodes().next().is_some();
         if events > bounds.events || bytes > bounds.bytes || has_nodes && age > bounds.age + HEARTBEAT {
             let oldest = age.as_secs();
             return Err(Broken::by_itself(format!("{events} changes of {bytes} bytes are remembered, the oldest of {oldest} s ago")));
