@@ -39,10 +39,18 @@ impl Api {
             let object = self.create(call, &target.kind, &target.namespace, body).await?;
             return Ok(Updated { object, created: true });
         }
+        let revision = parse_revision(text(metadata(&mut body), "resourceVersion"));
+        let names_version = matches!(revision, Ok(Some(revision)) if revision > Revision(0));
+        let mut body = Some(body);
         let object = self
             .modify(call, target, |old, _| {
                 let current = old.meta().uid.as_str();
-                if uid.is_empty() || uid == current { Ok(body.clone()) } else { Err(wrong_uid(target, &uid, current)) }
+                if !uid.is_empty() && uid != current {
+                    return Err(wrong_uid(target, &uid, current));
+                }
+                // What names a version has one try: after that there is a newer one.
+                let next = if names_version { body.take() } else { body.clone() };
+                next.ok_or_else(|| modified(&target.kind, &target.name))
             })
             .await?;
         Ok(Updated { object, created: false })

@@ -4,6 +4,7 @@
 //! Pods keep the nodes that they are bound to, and what their statuses said is made anew by those nodes' kubelets. What the control plane
 //! makes by itself is left out, and so is what is over or being deleted.
 
+mod missing;
 mod reading;
 mod stand_in;
 #[cfg(test)]

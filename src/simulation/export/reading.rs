@@ -7,8 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::missing::Without;
 use super::stand_in::{follow, is_played, stand_in};
 use super::{kind_of, name_of, text};
+use crate::api::quantity::Quantity;
 use crate::api::verbs::adopted;
 
 /// An annotation that repeats the whole object, a secret's values included.
@@ -55,6 +57,7 @@ pub fn read(objects: Vec<Value>, with_secrets: bool) -> Result<(Vec<Value>, Vec<
     }
     reading.sift();
     reading.complete();
+    reading.do_without();
     let Reading { objects, mut remarks, left_out, played, .. } = reading;
     remarks.extend(played.into_iter().map(|(kind, count)| format!("{count} {kind} played by replication controllers")));
     remarks.extend(left_out.into_iter().map(|((why, kind), count)| format!("{count} {kind} left out: {why}")));
@@ -91,7 +94,10 @@ impl Reading {
             Ok(object) if self.has(text(&object, "/kind"), text(&object, "/metadata/namespace"), text(&object, "/metadata/name")) => {
                 self.remarks.push(format!("{} is in the export more than once: the first is taken", name_of(&object)));
             }
-            Ok(object) => self.add(object),
+            Ok(object) => {
+                check_amounts(&object)?;
+                self.add(object);
+            }
             Err(status) if matches!(kind.kind, "Pod" | "Node") => return Err(format!("{}: {status}", name_of(&object))),
             Err(status) => self.remarks.push(format!("{} left out: {status}", name_of(&object))),
         }
@@ -127,6 +133,23 @@ impl Reading {
         }
     }
 
+    /// Lets no pod wait for what only the other cluster had.
+    fn do_without(&mut self) {
+        let known = &self.known;
+        let has = |kind: &str, namespace: &str, name: &str| {
+            // The control plane makes this one.
+            name == ROOT_CA || known.contains(&(kind.to_owned(), namespace.to_owned(), name.to_owned()))
+        };
+        let mut without = Without::new(&has);
+        for object in &mut self.objects {
+            let namespace = text(object, "/metadata/namespace").to_owned();
+            if let Some(spec) = pod_spec_place(object).and_then(|place| object.pointer_mut(place)) {
+                without.settle(&namespace, spec);
+            }
+        }
+        self.remarks.extend(without.remarks());
+    }
+
     /// Adds what an export is often made without, and nothing here could be without: namespaces, service accounts, priority classes.
     fn complete(&mut self) {
         let mut missing = Vec::new();
@@ -155,13 +178,17 @@ impl Reading {
     }
 }
 
-/// Of a pod, or of a template of pods.
-fn pod_spec(object: &Value) -> Option<&Value> {
+/// Where the specification of a pod, or of a template of pods, stands.
+fn pod_spec_place(object: &Value) -> Option<&'static str> {
     match text(object, "/kind") {
-        "Pod" => object.get("spec"),
-        "ReplicationController" => object.pointer("/spec/template/spec"),
+        "Pod" => Some("/spec"),
+        "ReplicationController" => Some("/spec/template/spec"),
         _ => None,
     }
+}
+
+fn pod_spec(object: &Value) -> Option<&Value> {
+    object.pointer(pod_spec_place(object)?)
 }
 
 /// Why an object is there no more, or soon will be.
@@ -238,6 +265,20 @@ fn node(node: &mut Value, status: Option<Value>) {
     if let (Some(capacity), Some(allocatable)) = (capacity, allocatable) {
         node["status"] = json!({"capacity": capacity, "allocatable": allocatable});
     }
+}
+
+/// What a machine has is not less than nothing.
+fn check_amounts(object: &Value) -> Result<(), String> {
+    for field in ["capacity", "allocatable"] {
+        let amounts = object.pointer(&format!("/status/{field}")).and_then(Value::as_object).filter(|_| text(object, "/kind") == "Node");
+        for (resource, amount) in amounts.into_iter().flatten() {
+            let read = amount.as_str().and_then(|amount| amount.parse::<Quantity>().ok());
+            if read.is_none_or(|amount| amount.is_negative()) {
+                return Err(format!("{}: status.{field}[{resource}] is {amount}: it has to be an amount of at least 0", name_of(object)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Its addresses are given anew.

@@ -163,8 +163,45 @@ fn what_is_no_cluster_is_refused_with_its_place() {
     assert!(refused(vec![json!({"kind": "Pod"})]).starts_with("object 1 of the export has no kind or no metadata.name"));
     let pod =
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}, "spec": {"containers": [{"image": "i"}]}});
+    let status = json!({"capacity": {"cpu": "4"}, "allocatable": {"cpu": "-1"}});
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "status": status});
+    assert!(refused(vec![node]).starts_with("Node n: status.allocatable[cpu] is \"-1\": it has to be"));
     let error = refused(vec![pod]);
     assert!(error.starts_with("Pod n/p: ") && error.contains("spec.containers[0].name"), "{error}");
+}
+
+#[test]
+fn pods_do_without_settings_and_storage_that_the_export_lacks() {
+    let mut objects = objects();
+    let volumes = json!([
+        {"name": "settings", "configMap": {"name": "settings"}},
+        {"name": "key", "secret": {"secretName": "key"}},
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+        {"name": "token", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"secret": {"name": "lost"}}]}},
+    ]);
+    let from = json!([{"secretRef": {"name": "lost"}}, {"configMapRef": {"name": "settings"}}]);
+    for object in objects.iter_mut().filter(|object| object["metadata"]["name"] == "web-1") {
+        object["spec"]["volumes"] = volumes.clone();
+        object["spec"]["containers"][0]["envFrom"] = from.clone();
+    }
+    let (export, remarks) = Export::of(objects, false).unwrap();
+    let spec = &find(&export, "Pod", "web-1")["spec"];
+    assert_eq!(spec["volumes"][0]["configMap"]["optional"], true);
+    assert_eq!(spec["volumes"][1]["secret"].get("optional"), None);
+    assert_eq!(spec["volumes"][2], json!({"name": "data", "emptyDir": {}}));
+    let sources = &spec["volumes"][3]["projected"]["sources"];
+    assert_eq!((sources[0]["configMap"].get("optional"), &sources[1]["secret"]["optional"]), (None, &json!(true)));
+    assert_eq!([0, 1].map(|at| spec["containers"][0]["envFrom"][at].to_string().contains("\"optional\":true")), [true; 2]);
+    for remark in [
+        "ConfigMap shop/settings is not in the export: pods do without it",
+        "Secret shop/lost is not in the export: pods do without it",
+        "1 volumes of storage are empty directories, tied to no node",
+    ] {
+        assert!(remarks.iter().any(|said| said == remark), "{remark}: {remarks:?}");
+    }
+    let script = Scenario::read("{name: x, about: x, timeline: []}").unwrap().script(1).from(export);
+    let (outcome, _) = rehearse(&script, &Watching::default()).unwrap();
+    assert_eq!((outcome.violation, outcome.landings.unwrap().stayed), (None, 3));
 }
 
 #[test]
