@@ -196,7 +196,8 @@ fn check_service_range(known: &Snapshot<Object>, range: Cidr) -> Result<(), Fail
         let service: Service = service.parse().map_err(|error| format!("{key}: {error}"))?;
         let address = service.spec.and_then(|spec| spec.cluster_ip).and_then(|address| address.parse().ok());
         if let Some(address) = address.filter(|address| !range.contains(*address)) {
-            let why = format!("--service-cidr {range} is not what the services of this cluster were given: {key} has {address}");
+            let why =
+                format!("--service-cidr {range} is not what the services of this cluster were given: service {} has {address}", key.path);
             return Err(format!("{why}. Start with the range as it was, or with another --data-dir").into());
         }
     }
