@@ -35,13 +35,12 @@ pub struct Leadership(watch::Receiver<Option<Instant>>);
 impl Leadership {
     /// The claim holds now.
     pub fn holds(&self) -> bool {
-        self.0.borrow().is_some_and(|renewed| renewed.elapsed() < RENEW_DEADLINE)
+        is_held(&self.0.borrow())
     }
 
     /// Resolves once this process leads.
     pub async fn gained(&mut self) {
-        let holds = |claim: &Option<Instant>| claim.is_some_and(|renewed| renewed.elapsed() < RENEW_DEADLINE);
-        if self.0.wait_for(holds).await.is_err() {
+        if self.0.wait_for(is_held).await.is_err() {
             // The election is over for good; nobody will lead here.
             std::future::pending::<()>().await;
         }
@@ -58,6 +57,11 @@ impl Leadership {
             }
         }
     }
+}
+
+/// Whether a claim, by when it was last renewed, holds now.
+fn is_held(claim: &Option<Instant>) -> bool {
+    claim.is_some_and(|renewed| renewed.elapsed() < RENEW_DEADLINE)
 }
 
 /// Stands for election.

@@ -69,8 +69,8 @@ impl Supervisor {
         Self(self.0.clone(), Some(clock))
     }
 
-    /// A supervisor below this one. Unless its spec says otherwise it is restarted whenever it gives up: its children are then started again in their order, and their
-    /// addresses are good as ever.
+    /// A supervisor below this one. Unless its spec says otherwise it is restarted whenever it gives up: its children are then started again
+    /// in their order, and their addresses are good as ever.
     pub fn supervisor(&self, name: &str, spec: impl Into<SupervisorSpec>) -> Supervisor {
         let mut spec = spec.into();
         if self.0.single_threaded {

@@ -269,9 +269,11 @@ fn node(node: &mut Value, status: Option<Value>) {
 
 /// What a machine has is not less than nothing.
 fn check_amounts(object: &Value) -> Result<(), String> {
+    if text(object, "/kind") != "Node" {
+        return Ok(());
+    }
     for field in ["capacity", "allocatable"] {
-        let amounts = object.pointer(&format!("/status/{field}")).and_then(Value::as_object).filter(|_| text(object, "/kind") == "Node");
-        for (resource, amount) in amounts.into_iter().flatten() {
+        for (resource, amount) in object["status"][field].as_object().into_iter().flatten() {
             let read = amount.as_str().and_then(|amount| amount.parse::<Quantity>().ok());
             if read.is_none_or(|amount| amount.is_negative()) {
                 return Err(format!("{}: status.{field}[{resource}] is {amount}: it has to be an amount of at least 0", name_of(object)));
