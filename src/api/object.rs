@@ -1,15 +1,18 @@
 //! An object: its JSON bytes, which are the truth, and a small typed index of its metadata.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::api::kinds::glance;
 use crate::runtime::store::{Revision, Stored};
 
 /// An immutable object as of one revision. Clones share the bytes.
@@ -78,15 +81,15 @@ impl Object {
     /// # Errors
     /// The value is no object, or its metadata are malformed.
     pub fn from_value(value: Value) -> Result<Self, String> {
-        let Value::Object(mut fields) = value else { return Err("not a JSON object".to_owned()) };
-        let Some(Value::Object(mut metadata)) = fields.remove("metadata") else { return Err("the object has no metadata".to_owned()) };
-        metadata.remove("resourceVersion");
-        let metadata = Value::Object(metadata);
-        let meta = Meta::deserialize(&metadata).map_err(|error| format!("metadata: {error}"))?;
-        if meta.name.is_empty() {
-            return Err("the object has no name".to_owned());
-        }
-        let (bytes, layout) = encode(&mut fields, &metadata)?;
+        let mut value = value;
+        let (metadata, meta) = metadata_of(&mut value)?;
+        let Value::Object(fields) = &value else { return Err("not a JSON object".to_owned()) };
+        let (Some(Value::String(kind)), Some(Value::String(api_version))) = (fields.get("kind"), fields.get("apiVersion")) else {
+            return Err("the object has no kind or apiVersion".to_owned());
+        };
+        let rest = fields.iter().filter(|(name, _)| *name != "kind" && *name != "apiVersion");
+        let rest = rest.map(|(name, value)| (name.as_str(), Field::Value(value)));
+        let (bytes, layout) = encode((api_version, kind), &metadata, rest)?;
         Ok(Self::new(bytes, Revision(0), layout, Arc::new(meta)))
     }
 
@@ -120,9 +123,45 @@ impl Object {
         &self.0.bytes
     }
 
+    /// `apiVersion` and `kind`.
+    pub fn type_meta(&self) -> (&str, &str) {
+        let head = std::str::from_utf8(&self.0.bytes[..self.0.layout.metadata]).unwrap_or_default();
+        // {"kind":"…","apiVersion":"…",
+        let mut texts = head.split('"').skip(3).step_by(4);
+        let kind = texts.next().unwrap_or_default();
+        (texts.next().unwrap_or_default(), kind)
+    }
+
     /// What follows `{"kind":…,"apiVersion":…,` in [`Object::json`]: within a list, whose kind says it for all, an item is `{` and this.
     pub fn untyped_json(&self) -> &[u8] {
         &self.0.bytes[self.0.layout.metadata..]
+    }
+
+    /// What it is, its metadata, and what stands at pointers to fields (`/spec/nodeName`): an object that lacks the rest.
+    pub fn parts(&self, pointers: &[&'static str]) -> Value {
+        let wanted: Vec<&'static str> = HEAD.iter().chain(pointers).copied().collect();
+        let mut parts = Value::Object(Map::new());
+        for (pointer, found) in wanted.iter().zip(glance(&self.0.bytes, &wanted)) {
+            if let Some(found) = found {
+                *pointer.split('/').skip(1).fold(&mut parts, |place, field| &mut place[field]) = found;
+            }
+        }
+        parts
+    }
+
+    /// The object with other metadata and another status, and the rest of its bytes as they are; `parts` holds nothing else that counts.
+    ///
+    /// # Errors
+    /// The metadata are malformed.
+    pub fn with_status(&self, mut parts: Value) -> Result<Self, String> {
+        let mut old: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(&self.0.bytes).map_err(|error| error.to_string())?;
+        old.retain(|field, _| !matches!(&**field, "kind" | "apiVersion" | "metadata" | "status"));
+        let status = parts.as_object_mut().and_then(|parts| parts.remove("status"));
+        let mut fields: BTreeMap<&str, Field<'_>> = old.iter().map(|(name, value)| (&**name, Field::Raw(value))).collect();
+        fields.extend(status.as_ref().map(|status| ("status", Field::Value(status))));
+        let (metadata, meta) = metadata_of(&mut parts)?;
+        let (bytes, layout) = encode(self.type_meta(), &metadata, fields)?;
+        Ok(Self::new(bytes, Revision(0), layout, Arc::new(meta)))
     }
 
     pub fn value(&self) -> Value {
@@ -141,17 +180,41 @@ impl Object {
     }
 }
 
-/// Lays the object out as [`Layout`] says.
-fn encode(fields: &mut Map<String, Value>, metadata: &Value) -> Result<(Vec<u8>, Layout), String> {
-    let (Some(Value::String(kind)), Some(Value::String(api_version))) = (fields.remove("kind"), fields.remove("apiVersion")) else {
-        return Err("the object has no kind or apiVersion".to_owned());
-    };
-    let json = |into: &mut Vec<u8>, part: &Value| serde_json::to_writer(into, part).map_err(|error| error.to_string());
+/// Takes the metadata out of an object, without their resource version.
+fn metadata_of(object: &mut Value) -> Result<(Value, Meta), String> {
+    let fields = object.as_object_mut().ok_or("not a JSON object")?;
+    let Some(Value::Object(mut metadata)) = fields.remove("metadata") else { return Err("the object has no metadata".to_owned()) };
+    metadata.remove("resourceVersion");
+    let metadata = Value::Object(metadata);
+    let meta = Meta::deserialize(&metadata).map_err(|error| format!("metadata: {error}"))?;
+    if meta.name.is_empty() {
+        return Err("the object has no name".to_owned());
+    }
+    Ok((metadata, meta))
+}
+
+/// A field's value, to be written.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Field<'a> {
+    Value(&'a Value),
+    Raw(&'a RawValue),
+}
+
+/// Lays the object out as [`Layout`] says: `apiVersion` and `kind`, the metadata, and the other fields, in order.
+fn encode<'a>(
+    (api_version, kind): (&str, &str),
+    metadata: &Value,
+    fields: impl IntoIterator<Item = (&'a str, Field<'a>)>,
+) -> Result<(Vec<u8>, Layout), String> {
+    fn json(into: &mut Vec<u8>, part: &impl Serialize) -> Result<(), String> {
+        serde_json::to_writer(into, part).map_err(|error| error.to_string())
+    }
     let mut bytes = Vec::with_capacity(1024);
     bytes.extend_from_slice(b"{\"kind\":");
-    json(&mut bytes, &kind.into())?;
+    json(&mut bytes, &kind)?;
     bytes.extend_from_slice(b",\"apiVersion\":");
-    json(&mut bytes, &api_version.into())?;
+    json(&mut bytes, &api_version)?;
     bytes.push(b',');
     let start = bytes.len();
     bytes.extend_from_slice(METADATA);
@@ -159,16 +222,18 @@ fn encode(fields: &mut Map<String, Value>, metadata: &Value) -> Result<(Vec<u8>,
     // The metadata's own opening brace is the one just written.
     bytes.pop();
     json(&mut bytes, metadata)?;
-    for (name, value) in fields.iter() {
+    for (name, value) in fields {
         bytes.push(b',');
-        serde_json::to_writer(&mut bytes, name).map_err(|error| error.to_string())?;
+        json(&mut bytes, &name)?;
         bytes.push(b':');
-        json(&mut bytes, value)?;
+        json(&mut bytes, &value)?;
     }
     bytes.push(b'}');
     Ok((bytes, Layout { metadata: start, revision: revision..revision }))
 }
 
+/// What every object has.
+const HEAD: [&str; 3] = ["/kind", "/apiVersion", "/metadata"];
 const METADATA: &[u8] = b"\"metadata\":{";
 const REVISION: &[u8] = b"\"resourceVersion\":\"";
 
@@ -257,6 +322,39 @@ mod tests {
         assert_eq!(restored.labels(), stored.labels());
         let foreign = serde_json::to_vec(&stored.value()).unwrap();
         assert_eq!(Object::restore(foreign.into(), Revision(42)).unwrap().json(), stored.json());
+    }
+
+    #[test]
+    fn a_status_takes_the_place_of_another_and_the_rest_stays() {
+        let whole = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "n", "labels": {"a": "b"}},
+            "spec": {"status": "\"status\":{", "nodeName": "m", "restartPolicy": "Never"}, "status": {"phase": "Pending"}, "tail": [1, null],
+        });
+        let old = Object::from_value(whole.clone()).unwrap().at(Revision(8));
+        let mut parts = old.parts(&["/status", "/spec/restartPolicy", "/spec/none"]);
+        let metadata = json!({"name": "n", "labels": {"a": "b"}, "resourceVersion": "8"});
+        let expected = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"restartPolicy": "Never"}, "status": {"phase": "Pending"}});
+        assert_eq!(parts, expected);
+        for status in [Some(json!({"phase": "Running"})), None] {
+            let mut changed = whole.clone();
+            changed["metadata"]["labels"] = json!({"c": "d"});
+            parts["metadata"]["labels"] = json!({"c": "d"});
+            for object in [&mut changed, &mut parts] {
+                match &status {
+                    Some(status) => object["status"] = status.clone(),
+                    None => drop(object.as_object_mut().unwrap().remove("status")),
+                }
+            }
+            let spliced = old.with_status(parts.clone()).unwrap();
+            assert_eq!(spliced.at(Revision(9)).json(), Object::from_value(changed).unwrap().at(Revision(9)).json());
+            assert_eq!(spliced.labels()["c"], "d");
+        }
+    }
+
+    #[test]
+    fn what_it_is_stands_at_its_head() {
+        assert_eq!(object().type_meta(), ("v1", "ConfigMap"));
+        assert_eq!(object().at(Revision(5)).type_meta(), ("v1", "ConfigMap"));
     }
 
     #[test]

@@ -31,6 +31,58 @@ fn a_status_is_written_by_its_subresource_only() {
     });
 }
 
+/// A PUT of a status leaves the rest of the object's bytes unread; a PATCH works on the whole object. Both come to the same.
+#[test]
+fn a_status_is_replaced_as_if_the_whole_object_were() {
+    world(async |world| {
+        let ended = json!([{"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": {"exitCode": 1}}}]);
+        let alive = json!([{"name": "c", "image": "i", "imageID": "", "ready": true, "restartCount": 0, "state": {"running": {}}}]);
+        for name in ["put", "patched"] {
+            world.pod(name, json!({"restartPolicy": "Never", "automountServiceAccountToken": false})).await;
+            let spec = json!({"replicas": 1, "selector": {"a": "b"}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}});
+            world.create("replicationcontrollers", "default", json!({"metadata": {"name": name}, "spec": spec})).await.unwrap();
+            world.create("resourcequotas", "default", json!({"metadata": {"name": name}, "spec": {"hard": {"pods": "9"}}})).await.unwrap();
+        }
+        for (plural, status) in [
+            ("pods", json!({"phase": "Running", "podIP": "10.0.0.1", "containerStatuses": ended})),
+            ("pods", json!({"phase": "Running", "podIPs": [{"ip": "x"}]})),
+            ("pods", json!({"phase": "Running", "containerStatuses": alive})),
+            ("pods", json!({"phase": "Failed", "qosClass": "Guaranteed"})),
+            ("replicationcontrollers", json!({"replicas": 2, "readyReplicas": 1, "observedGeneration": 1})),
+            ("replicationcontrollers", json!({"replicas": 2, "readyReplicas": 3})),
+            ("resourcequotas", json!({"hard": {"pods": "9"}, "used": {"pods": "1"}})),
+            ("resourcequotas", json!({"hard": {"pods": "-1"}})),
+        ] {
+            let target = |name| target(plural, name, Subresource::Status);
+            let old = world.get(plural, "put").await.unwrap();
+            let mut lean = old.parts(&[]);
+            lean["metadata"]["labels"]["seen"] = json!("yes");
+            lean["status"] = status.clone();
+            let cleared = old.value()["status"].as_object().map(|old| old.keys().map(|field| (field.clone(), Value::Null)).collect());
+            let mut whole: Value = cleared.unwrap_or_default();
+            whole.as_object_mut().unwrap().extend(status.as_object().unwrap().clone());
+            let patch = Patch::Merge(json!({"metadata": {"labels": {"seen": "yes"}}, "status": whole}));
+            let put = world.api.update(&call(), &target("put"), lean).await.map(|updated| updated.object);
+            let patched = world.api.patch(&call(), &target("patched"), &patch, &[]).await;
+            let bare = |object: kabuki::api::object::Object| {
+                let mut value = object.value();
+                for field in ["name", "uid", "resourceVersion"] {
+                    value["metadata"].as_object_mut().unwrap().remove(field);
+                }
+                value.to_string().replace("patched", "put")
+            };
+            let said = |error: kabuki::api::status::Status| error.message.replace("patched", "put");
+            assert_eq!(put.map(bare).map_err(said), patched.map(bare).map_err(said), "{plural} {status}");
+            let before = world.store_revision();
+            let same = world.get(plural, "put").await.unwrap();
+            world.api.update(&call(), &target("put"), same.value()).await.unwrap();
+            assert_eq!(world.store_revision(), before, "what changes nothing is not written");
+        }
+        let pod = world.get("pods", "put").await.unwrap();
+        assert_eq!((pod.meta().generation, pod.value()["status"]["phase"].clone()), (1, json!("Running")));
+    });
+}
+
 #[test]
 fn of_two_schedulers_one_loses() {
     world(async |world| {

@@ -1,5 +1,7 @@
 //! Taint-based eviction: a pod leaves a node whose NoExecute taints it does not tolerate, or not for longer (Taints and Tolerations).
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 use serde_json::{Value, json};
@@ -9,7 +11,7 @@ use super::pod::{PodView, Toleration};
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::events::{About, Recorder};
 use crate::actors::informer::index::node_name;
-use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
+use crate::actors::informer::{Delta, Entry, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, DeleteOptions, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::Object;
@@ -38,7 +40,7 @@ impl TaintEviction {
 
     /// The pods on a node whose taints changed.
     fn concerned(&self, delta: &Delta) -> Vec<ObjectKey> {
-        let evicting = |object: &Option<Object>| object.as_ref().map(|node| evicting(&NodeView::from(node))).unwrap_or_default();
+        let evicting = |node: &Option<Arc<Entry>>| node.as_ref().map(|node| evicting(&node.project::<NodeView>())).unwrap_or_default();
         if evicting(&delta.old) == evicting(&delta.new) {
             return Vec::new();
         }
@@ -72,7 +74,9 @@ impl Reconciler for TaintEviction {
     fn watches(&self) -> Vec<Watch<Self>> {
         vec![
             Watch::new(&self.nodes, Self::concerned),
-            Watch::new(&self.pods, |_, delta| delta.new.iter().filter(|pod| !node_name(pod).is_empty()).map(ObjectKey::from).collect()),
+            Watch::new(&self.pods, |_, delta| {
+                delta.new.iter().filter(|pod| !node_name(pod).is_empty()).map(|_| delta.key.clone()).collect()
+            }),
         ]
     }
 

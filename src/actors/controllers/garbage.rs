@@ -59,15 +59,15 @@ impl Garbage {
         // Who missed a deletion sees another object under the same name.
         let gone = delta.old.as_ref().filter(|old| delta.new.as_ref().is_none_or(|new| new.uid() != old.uid()));
         let gone = gone.filter(|_| !planted(Flaw::LeavesDependents));
-        for owner in gone.into_iter().chain(meta.deletion_timestamp.is_some().then_some(object)) {
+        for owner in gone.map(|gone| &***gone).into_iter().chain(meta.deletion_timestamp.is_some().then_some(object)) {
             items.extend(self.dependents(owner.uid()).into_iter().map(|(collection, object)| (collection, ObjectKey::from(&object))));
         }
         items
     }
 
     fn collection_of(&self, object: &Object) -> Option<Arc<str>> {
-        let value: TypeMeta = object.parse().ok()?;
-        Some(Registry::built_in().kind(&value.api_version, &value.kind)?.collection.clone())
+        let (api_version, kind) = object.type_meta();
+        Some(Registry::built_in().kind(api_version, kind)?.collection.clone())
     }
 
     /// An owner as the informers show it.
@@ -147,13 +147,6 @@ impl Garbage {
         owners.retain(|owner| !uids.iter().any(|uid| owner["uid"] == *uid));
         change_metadata(&self.client, kind, object, "ownerReferences", json!(owners)).await.map(|_| ())
     }
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TypeMeta {
-    api_version: String,
-    kind: String,
 }
 
 impl Reconciler for Garbage {

@@ -8,6 +8,7 @@ mod tests;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -19,7 +20,7 @@ use super::pod::PodView;
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::events::{About, Recorder};
 use crate::actors::informer::index::node_name;
-use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
+use crate::actors::informer::{Delta, Entry, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::Object;
@@ -90,10 +91,10 @@ impl Nodes {
 
     /// The node itself; with it all that are not ready, if whether it is ready changed: that may change their turn.
     fn concerned(&self, delta: &Delta) -> Vec<ObjectKey> {
-        let ready = |object: &Option<Object>| object.as_ref().map(|object| NodeView::from(object).is_ready());
+        let ready = |node: &Option<Arc<Entry>>| node.as_ref().map(|node| node.project::<NodeView>().is_ready());
         let mut keys = vec![delta.key.clone()];
         match &delta.new {
-            Some(node) => self.hear_status(&delta.key, &NodeView::from(node)),
+            Some(node) => self.hear_status(&delta.key, &node.project::<NodeView>()),
             None => {
                 self.heard.borrow_mut().remove(&delta.key);
                 self.vouched.borrow_mut().remove(&delta.key);
@@ -253,12 +254,12 @@ impl Nodes {
         if !self.nodes.view().get(&key).is_some_and(|node| node.project::<NodeView>().is_silent()) {
             return Vec::new();
         }
-        let ready_since = PodView::from(pod).ready_since();
+        let ready_since = pod.project::<PodView>().ready_since();
         if ready_since.is_none() {
             return Vec::new();
         }
         let is_same = |old: &Object| old.uid() == pod.uid() && node_name(old) == node_name(pod);
-        let is_news = |old: &Object| is_same(old) && PodView::from(old).ready_since() != ready_since;
+        let is_news = |old: &Arc<Entry>| is_same(old) && old.project::<PodView>().ready_since() != ready_since;
         if delta.old.as_ref().is_some_and(is_news) {
             self.vouched.borrow_mut().entry(key.clone()).or_default().insert(pod.uid().to_owned());
         }

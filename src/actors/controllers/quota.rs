@@ -94,7 +94,7 @@ impl Quotas {
             return Vec::new();
         }
         if let (Some(old), Some(new)) = (&delta.old, &delta.new)
-            && Usage::from(old).amounts == Usage::from(new).amounts
+            && old.project::<Usage>().amounts == new.project::<Usage>().amounts
         {
             return Vec::new();
         }

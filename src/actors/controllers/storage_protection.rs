@@ -93,7 +93,7 @@ impl ClaimProtection {
 /// The claims that a pod uses or used.
 fn claims_of(delta: &Delta) -> Vec<ObjectKey> {
     let states = [&delta.old, &delta.new].into_iter().flatten();
-    let names: BTreeSet<String> = states.flat_map(|pod| Used::from(pod).0).collect();
+    let names: BTreeSet<String> = states.flat_map(|pod| pod.project::<Used>().0.clone()).collect();
     names.into_iter().map(|name| ObjectKey::new(delta.key.namespace.clone(), name)).collect()
 }
 

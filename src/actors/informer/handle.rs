@@ -40,7 +40,7 @@ impl InformerHandle {
         let mut subscribers = self.0.subscribers.lock();
         if let Some(inbox) = inbox.upgrade() {
             let view = self.view();
-            inbox.push(view.iter().map(|entry| Delta { key: (&**entry).into(), old: None, new: Some((**entry).clone()) }));
+            inbox.push(view.entries().map(|(key, entry)| Delta { key: key.clone(), old: None, new: Some(entry.clone()) }));
         }
         subscribers.push(inbox);
         subscription

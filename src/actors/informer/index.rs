@@ -1,5 +1,7 @@
 //! Ways to find objects of a view without looking at all of them.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::Pod;
 use serde::Deserialize;
 
@@ -61,6 +63,24 @@ fn addresses(object: &Object) -> Vec<String> {
     spec.cluster_ips.into_iter().chain(endpoints.into_iter().flat_map(|endpoint| endpoint.addresses)).collect()
 }
 
+/// A service by one of the labels that it selects pods by.
+pub const SELECTOR: Index = Index { name: "selector", values: selector };
+
+fn selector(service: &Object) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Service {
+        spec: Spec,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Spec {
+        selector: BTreeMap<String, String>,
+    }
+    let first = service.parse::<Service>().unwrap_or_default().spec.selector.pop_first();
+    first.map(|(key, value)| label(service.namespace(), &key, &value)).into_iter().collect()
+}
+
 /// The class of a claim or volume; empty for none. The annotation is from before there was a field for it, and goes first.
 pub fn storage_class(object: &Object) -> String {
     #[derive(Default, Deserialize)]
@@ -106,4 +126,9 @@ pub(super) fn label(namespace: &str, key: &str, value: &str) -> String {
 /// The node that a pod is bound to; empty if to none. The pod remembers the answer.
 pub fn node_name(pod: &Object) -> &str {
     Registry::built_in().of::<Pod>().field(pod, "spec.nodeName").unwrap_or_default()
+}
+
+/// The phase of a pod; empty if it has none. The pod remembers the answer.
+pub fn phase(pod: &Object) -> &str {
+    Registry::built_in().of::<Pod>().field(pod, "status.phase").unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use k8s_openapi::Resource;
 use parking_lot::Mutex;
 
-use super::index::{ADDRESS, CLAIM, CLASS, Index, LABEL, NODE, ORPHAN, OWNER};
+use super::index::{ADDRESS, CLAIM, CLASS, Index, LABEL, NODE, ORPHAN, OWNER, SELECTOR};
 use super::{Informer, InformerHandle, Selection};
 use crate::api::client::ClientRef;
 use crate::api::kinds::{KindRef, Registry};
@@ -52,7 +52,7 @@ fn indexes(kind: &KindRef) -> &'static [Index] {
         ("discovery.k8s.io", "endpointslices") => &[OWNER, LABEL, ADDRESS],
         ("", "persistentvolumes") => &[OWNER, CLASS, CLAIM],
         ("", "persistentvolumeclaims") => &[OWNER, CLASS],
-        ("", "services") => &[OWNER, ADDRESS],
+        ("", "services") => &[OWNER, ADDRESS, SELECTOR],
         _ => &[OWNER],
     }
 }

@@ -9,7 +9,7 @@ use futures::task::AtomicWaker;
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 
-use super::ObjectKey;
+use super::{Entry, ObjectKey};
 use crate::api::object::Object;
 
 /// A key whose object changed since the subscriber last looked. What happened in between is left out: a slow subscriber gets fewer
@@ -18,15 +18,15 @@ use crate::api::object::Object;
 pub struct Delta {
     pub key: ObjectKey,
     /// As the subscriber last saw it; `None` if it had not.
-    pub old: Option<Object>,
+    pub old: Option<Arc<Entry>>,
     /// As it stands now; `None` if it is gone.
-    pub new: Option<Object>,
+    pub new: Option<Arc<Entry>>,
 }
 
 impl Delta {
     /// The object as it is, or as it was last.
     pub fn object(&self) -> &Object {
-        self.new.as_ref().or(self.old.as_ref()).expect("a delta has an object before or after")
+        self.new.as_deref().or(self.old.as_deref()).expect("a delta has an object before or after")
     }
 }
 

@@ -27,6 +27,7 @@ pub struct View {
 type Postings = OrdSet<(Arc<str>, ObjectKey)>;
 
 /// An object in a view, with what was made of it.
+#[derive(Debug)]
 pub struct Entry {
     object: Object,
     /// At most one of each type.
@@ -85,6 +86,10 @@ impl View {
         self.entries.values().map(Deref::deref)
     }
 
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Entry>)> {
+        self.entries.iter()
+    }
+
     /// The objects of one namespace, by name.
     pub fn namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Entry> {
         self.entries
@@ -118,6 +123,12 @@ impl View {
     /// The objects of a namespace that carry a label ([`index::LABEL`]).
     pub fn by_label<'a>(&'a self, namespace: &str, key: &str, value: &str) -> impl Iterator<Item = &'a Entry> + use<'a> {
         self.indexed(&index::LABEL, &index::label(namespace, key, value))
+    }
+
+    /// The services that may select an object by its labels ([`index::SELECTOR`]), in no order.
+    pub fn that_may_select<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Entry> {
+        let (namespace, labels) = (object.namespace(), object.labels());
+        labels.iter().flat_map(move |(key, value)| self.indexed(&index::SELECTOR, &index::label(namespace, key, value)))
     }
 
     /// The pods that are bound to a node, or to none if it is empty ([`index::NODE`]).
@@ -156,17 +167,18 @@ impl View {
 
     fn put(&mut self, object: Object) -> Option<Delta> {
         let key = ObjectKey::from(&object);
-        let old = self.entries.get(&key).map(|entry| entry.object.clone());
+        let old = self.entries.get(&key).cloned();
         if old.as_ref().is_some_and(|old| old.revision() >= object.revision()) {
             return None;
         }
-        self.reindex(&key, old.as_ref(), Some(&object));
-        self.entries.insert(key.clone(), Entry::new(object.clone()));
-        Some(Delta { key, old, new: Some(object) })
+        self.reindex(&key, old.as_deref().map(Deref::deref), Some(&object));
+        let new = Entry::new(object);
+        self.entries.insert(key.clone(), new.clone());
+        Some(Delta { key, old, new: Some(new) })
     }
 
     fn remove(&mut self, key: &ObjectKey) -> Option<Delta> {
-        let old = self.entries.remove(key)?.object.clone();
+        let old = self.entries.remove(key)?;
         self.reindex(key, Some(&old), None);
         Some(Delta { key: key.clone(), old: Some(old), new: None })
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Service, Taint};
+use k8s_openapi::api::core::v1::Taint;
 
 use super::dial::{Dial, SimulatedDial};
 use super::files::{NodeFiles, SimulatedFiles};
-use super::spec::{NodeFacts, service_variables};
+use super::spec::{NodeFacts, ServiceVariables};
 use crate::actors::events::Recorder;
 use crate::actors::informer::{InformerHandle, ObjectKey};
 use crate::api::client::ClientRef;
@@ -112,7 +112,6 @@ impl Context {
         let view = self.services.view();
         let api = view.get(&ObjectKey::new("default", "kubernetes"));
         let own = view.namespace(namespace).filter(|service| wants_links && !(namespace == "default" && service.name() == "kubernetes"));
-        let services: Vec<Service> = api.into_iter().chain(own).filter_map(|service| service.parse().ok()).collect();
-        service_variables(services.iter())
+        api.into_iter().chain(own).flat_map(|service| service.project::<ServiceVariables>().0.clone()).collect()
     }
 }

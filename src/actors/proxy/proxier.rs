@@ -70,7 +70,7 @@ fn of_services(deltas: Vec<Delta>) -> BTreeSet<Owner> {
 }
 
 fn of_slices(deltas: Vec<Delta>) -> BTreeSet<Owner> {
-    deltas.iter().flat_map(|delta| [&delta.old, &delta.new]).flatten().filter_map(service_of).map(Owner::Service).collect()
+    deltas.iter().flat_map(|delta| [&delta.old, &delta.new]).flatten().filter_map(|slice| service_of(slice)).map(Owner::Service).collect()
 }
 
 fn of_pods(deltas: Vec<Delta>) -> BTreeSet<Owner> {

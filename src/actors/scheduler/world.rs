@@ -73,18 +73,20 @@ impl World {
 }
 
 fn pod(delta: Delta) -> Change {
-    Change::Pod(delta.key.clone(), delta.new.as_ref().map(|object| Arc::new(PodInfo::from(object))))
+    Change::Pod(delta.key.clone(), delta.new.as_ref().map(|pod| pod.project::<PodInfo>()))
 }
 
 fn node(delta: Delta) -> Change {
     match delta.new {
-        Some(object) => Change::Node(object),
+        Some(node) => Change::Node((**node).clone()),
         None => Change::NodeGone(delta.key.name.to_string()),
     }
 }
 
 fn namespace(delta: Delta) -> Change {
-    Change::Namespace(Box::new(move |cluster| cluster.put_namespace(&delta.key.name, delta.new.as_ref().map(Object::labels))))
+    Change::Namespace(Box::new(move |cluster| {
+        cluster.put_namespace(&delta.key.name, delta.new.as_ref().map(|namespace| namespace.labels()))
+    }))
 }
 
 #[derive(Default, Deserialize)]

@@ -119,6 +119,8 @@ pub struct Traits {
     pub addresses: bool,
     /// Dependents are orphaned when a deletion does not say what should happen to them.
     pub orphans_dependents: bool,
+    /// What a change of the status is prepared and judged by, besides metadata and status: pointers. `None` for the whole object.
+    pub status_depends_on: Option<&'static [&'static str]>,
 }
 
 /// The declaration of a kind.

@@ -16,7 +16,7 @@ pub fn limit_range() -> Kind {
 pub fn resource_quota() -> Kind {
     Kind::new::<v1::ResourceQuota>("resourcequotas", &["quota"])
         .subresources(&[Subresource::Status])
-        .traits(Traits { answers_deleted: true, ..Traits::default() })
+        .traits(Traits { answers_deleted: true, status_depends_on: Some(&[]), ..Traits::default() })
         .columns([name(), computed("Request", cells::quota_requests), computed("Limit", cells::quota_limits), age()])
         .judges(
             Judges::new(judge::resource_quota, judge::resource_quota_update)

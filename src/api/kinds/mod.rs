@@ -19,6 +19,7 @@ mod storage;
 mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};
+pub use glance::glance;
 pub use judges::{Judge, Judges, Verdict};
 pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Synthesis, Traits, View, selectable};
 pub use registry::Registry;

@@ -22,7 +22,13 @@ pub fn pod() -> Kind {
             selectable("status.podIP", "/status/podIP"),
             selectable("status.nominatedNodeName", "/status/nominatedNodeName"),
         ])
-        .traits(Traits { generation: true, graceful: true, answers_deleted: true, ..Traits::default() })
+        .traits(Traits {
+            generation: true,
+            graceful: true,
+            answers_deleted: true,
+            status_depends_on: Some(&["/spec/restartPolicy"]),
+            ..Traits::default()
+        })
         .columns([
             name(),
             computed("Ready", cells::ready),
@@ -62,7 +68,13 @@ pub fn replication_controller() -> Kind {
         .collection("controllers")
         .subresources(&[Subresource::Scale, Subresource::Status])
         .selectable([Selectable { absent: "0", ..selectable("status.replicas", "/status/replicas") }])
-        .traits(Traits { generation: true, answers_deleted: true, orphans_dependents: true, ..Traits::default() })
+        .traits(Traits {
+            generation: true,
+            answers_deleted: true,
+            orphans_dependents: true,
+            status_depends_on: Some(&[]),
+            ..Traits::default()
+        })
         .columns([
             name(),
             column("Desired", "/spec/replicas").of("integer"),

@@ -1,6 +1,5 @@
 //! All kinds that are served.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
@@ -10,10 +9,21 @@ use super::{Kind, KindRef, cluster, config, event, limits, pod, service, storage
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
 pub struct Registry {
-    /// By group, version and plural.
-    resources: BTreeMap<(String, String, String), KindRef>,
-    /// By group, version and kind.
-    kinds: BTreeMap<(String, String, String), KindRef>,
+    /// In order of group, version and plural.
+    resources: Vec<KindRef>,
+    /// In order of group, version and kind.
+    kinds: Vec<KindRef>,
+}
+
+/// Group, version, and plural or kind.
+type Name<'a> = (&'a str, &'a str, &'a str);
+
+fn by_plural(kind: &KindRef) -> Name<'_> {
+    (kind.group, kind.version, kind.plural)
+}
+
+fn by_kind(kind: &KindRef) -> Name<'_> {
+    (kind.group, kind.version, kind.kind)
 }
 
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
@@ -52,20 +62,23 @@ impl Registry {
 
     pub fn add(&mut self, kind: Kind) {
         let kind = Arc::new(kind);
-        let name = |last: &str| (kind.group.to_owned(), kind.version.to_owned(), last.to_owned());
-        self.resources.insert(name(kind.plural), kind.clone());
-        self.kinds.insert(name(kind.kind), kind.clone());
+        self.resources.push(kind.clone());
+        self.resources.sort_by(|a, b| by_plural(a).cmp(&by_plural(b)));
+        self.kinds.push(kind);
+        self.kinds.sort_by(|a, b| by_kind(a).cmp(&by_kind(b)));
     }
 
     /// What a request's path names.
     pub fn resource(&self, group: &str, version: &str, plural: &str) -> Option<&KindRef> {
-        self.resources.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+        let place = self.resources.binary_search_by(|kind| by_plural(kind).cmp(&(group, version, plural))).ok()?;
+        Some(&self.resources[place])
     }
 
     /// What an object's `apiVersion` and `kind` name.
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<&KindRef> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        self.kinds.get(&(group.to_owned(), version.to_owned(), kind.to_owned()))
+        let place = self.kinds.binary_search_by(|known| by_kind(known).cmp(&(group, version, kind))).ok()?;
+        Some(&self.kinds[place])
     }
 
     /// The declaration of a Rust type.
@@ -78,6 +91,6 @@ impl Registry {
 
     /// Every kind, in order of group, version and plural.
     pub fn all(&self) -> impl Iterator<Item = &KindRef> {
-        self.resources.values()
+        self.resources.iter()
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::update::Reach;
 use super::{Api, Call, Target, metadata};
 use crate::api::client::Patch;
 use crate::api::kinds::Subresource;
@@ -24,7 +25,7 @@ impl Api {
         if target.subresource == Some(Subresource::Scale) {
             self.set_scale(call, target, change).await
         } else {
-            self.modify(call, target, change).await
+            self.modify(call, target, Reach::Object, change).await
         }
     }
 }

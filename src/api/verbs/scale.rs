@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::update::Reach;
 use super::{Api, Call, Target};
 use crate::api::object::Object;
 use crate::api::selector::LabelSelector;
@@ -25,7 +26,7 @@ impl Api {
     ) -> Result<Object, Status> {
         let whole = Target { subresource: None, ..target.clone() };
         let changed = self
-            .modify(call, &whole, |old, value| {
+            .modify(call, &whole, Reach::Object, |old, value| {
                 let shown = scale(old)?;
                 let wanted = change(&shown, &shown.value())?;
                 let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);

@@ -43,7 +43,7 @@ impl Api {
         let names_version = matches!(revision, Ok(Some(revision)) if revision > Revision(0));
         let mut body = Some(body);
         let object = self
-            .modify(call, target, |old, _| {
+            .modify(call, target, Reach::of_update(target), |old, _| {
                 let current = old.meta().uid.as_str();
                 if !uid.is_empty() && uid != current {
                     return Err(wrong_uid(target, &uid, current));
@@ -83,19 +83,20 @@ impl Api {
         Err(modified(kind, &target.name))
     }
 
-    /// Changes an object by what `change` makes of its present state (as this version shows it, and its value). Tried again when another write
-    /// came first, unless the changed object names the `resourceVersion` that it is made from.
+    /// Changes an object by what `change` makes of its present state (as this version shows it, and its value as far as the change reaches).
+    /// Tried again when another write came first, unless the changed object names the `resourceVersion` that it is made from.
     pub(super) async fn modify(
         &self,
         call: &Call,
         target: &Target,
+        reach: Reach,
         mut change: impl FnMut(&Object, &Value) -> Result<Value, Status>,
     ) -> Result<Object, Status> {
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
             let old = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
             let old = shown(&target.kind, old);
-            let before = old.value();
+            let before = reach.read(&old);
             let mut new = change(&old, &before)?;
             let pinned = pinned(target, &mut new)?;
             let unchecked = planted(Flaw::StatusFromStaleObject) && target.subresource == Some(Subresource::Status);
@@ -103,7 +104,11 @@ impl Api {
                 return Err(modified(&target.kind, &target.name));
             }
             let beside = self.prepare_changed(call, target, &snapshot, &mut new, &before)?;
-            if let Some(object) = self.replace(call, target, &old, before, new, beside).await? {
+            let replaced = match reach {
+                Reach::Object => self.replace(call, target, &old, before, new, beside).await?,
+                Reach::Status(_) => self.replace_status(call, target, &old, before, new).await?,
+            };
+            if let Some(object) = replaced {
                 return Ok(object);
             }
         }
@@ -137,7 +142,7 @@ impl Api {
         keep(kind, *subresource, new, old);
         (kind.prepare_update)(new, old, *subresource);
         schema::finish(&kind.schema, new);
-        if kind.traits.generation && wish_changed(new, old) {
+        if kind.traits.generation && *subresource != Some(Subresource::Status) && wish_changed(new, old) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
             metadata(new).insert("generation".into(), generation.into());
         }
@@ -171,10 +176,40 @@ impl Api {
         if before == new {
             return Ok(Some(old.clone()));
         }
-        let waits = || !new["metadata"]["deletionTimestamp"].is_null() && !new["metadata"]["finalizers"].is_null();
-        let gone = is_released(kind, &new) || planted(Flaw::DropsFinalizers) && waits();
+        let gone = goes(kind, &new);
         let beside = if gone { released(kind, &new) } else { beside };
-        let object = sealed(kind, new)?;
+        self.put(call, target, old, sealed(kind, new)?, gone, beside).await
+    }
+
+    /// The same for a change that reaches no further than the status.
+    async fn replace_status(
+        &self,
+        call: &Call,
+        target: &Target,
+        old: &Object,
+        mut before: Value,
+        mut new: Value,
+    ) -> Result<Option<Object>, Status> {
+        metadata(&mut before).remove("resourceVersion");
+        if ["metadata", "status"].iter().all(|field| before.get(field) == new.get(field)) {
+            return Ok(Some(old.clone()));
+        }
+        let gone = goes(&target.kind, &new);
+        let object = old.with_status(new.take()).map_err(Status::internal)?;
+        self.put(call, target, old, object, gone, Vec::new()).await
+    }
+
+    /// Commits an object in the place of an old one, or that it is gone.
+    async fn put(
+        &self,
+        call: &Call,
+        target: &Target,
+        old: &Object,
+        object: Object,
+        gone: bool,
+        beside: Vec<Write<Object>>,
+    ) -> Result<Option<Object>, Status> {
+        let kind = &target.kind;
         if call.options.dry_run {
             return Ok(Some(shown(kind, &object).at(old.revision())));
         }
@@ -184,9 +219,38 @@ impl Api {
     }
 }
 
+/// How much of an object a change reads and writes. A status is written many times more often than what it is the status of, so most of
+/// those changes leave the other bytes of the object unread.
+#[derive(Clone, Copy)]
+pub(super) enum Reach {
+    Object,
+    /// Metadata and status; what stands at these pointers is read besides.
+    Status(&'static [&'static str]),
+}
+
+impl Reach {
+    fn of_update(target: &Target) -> Self {
+        let is_status = target.subresource == Some(Subresource::Status) && target.kind.view.is_none();
+        target.kind.traits.status_depends_on.filter(|_| is_status).map_or(Self::Object, Self::Status)
+    }
+
+    fn read(self, object: &Object) -> Value {
+        match self {
+            Self::Object => object.value(),
+            Self::Status(pointers) => object.parts(&[&["/status"], pointers].concat()),
+        }
+    }
+}
+
 /// What has to be written beside the deletion of an object.
 pub(super) fn released(kind: &Kind, object: &Value) -> Vec<Write<Object>> {
     if kind.traits.addresses && !planted(Flaw::LeaksAddresses) { addresses::release(object) } else { Vec::new() }
+}
+
+/// The object is to be deleted instead of changed.
+fn goes(kind: &Kind, object: &Value) -> bool {
+    let waits = || !object["metadata"]["deletionTimestamp"].is_null() && !object["metadata"]["finalizers"].is_null();
+    is_released(kind, object) || planted(Flaw::DropsFinalizers) && waits()
 }
 
 /// Nothing holds the object back that is being deleted: no grace, no finalizer.
@@ -212,9 +276,9 @@ fn keep(kind: &Kind, subresource: Option<Subresource>, new: &mut Value, old: &Va
             take(&"status".to_owned());
         }
         Some(Subresource::Status) => {
-            let written: Map<String, Value> = ["metadata", "status"].iter().filter_map(|field| new.remove_entry(*field)).collect();
-            *new = old.clone();
-            new.extend(written);
+            let is_written = |field: &String| field == "metadata" || field == "status";
+            new.retain(|field, _| is_written(field));
+            new.extend(old.iter().filter(|(field, _)| !is_written(field)).map(|(field, value)| (field.clone(), value.clone())));
         }
         Some(Subresource::EphemeralContainers) => {
             let written = new.get_mut("spec").map(|spec| spec["ephemeralContainers"].take());

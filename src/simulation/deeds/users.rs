@@ -59,7 +59,8 @@ impl Load {
             "readinessProbe": probe,
             "livenessProbe": probe,
         });
-        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 5});
+        // As is advised where services are many: every container would get seven variables for each.
+        let spec = json!({"containers": [container], "terminationGracePeriodSeconds": 5, "enableServiceLinks": false});
         let template = json!({"metadata": {"labels": {"app": name}}, "spec": spec});
         let metadata = json!({"name": name, "namespace": "default"});
         let controller = json!({"replicas": replicas, "selector": {"app": name}, "template": template});

@@ -1,6 +1,6 @@
 //! What the endpoint controllers want to know of a service, and which pods belong to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -118,17 +118,17 @@ pub fn can_be_endpoint(pod: &PodView) -> bool {
 /// The services whose endpoints a change of a pod can change.
 pub fn concerned(services: &InformerHandle, delta: &Delta) -> Vec<ObjectKey> {
     if let (Some(old), Some(new)) = (&delta.old, &delta.new)
-        && Aspect::of(&PodView::from(old)) == Aspect::of(&PodView::from(new))
+        && Aspect::of(&old.project()) == Aspect::of(&new.project())
     {
         return Vec::new();
     }
-    let pods = || [&delta.old, &delta.new].into_iter().flatten();
     let view = services.view();
-    let concerned = view.namespace(&delta.key.namespace).filter(|service| {
-        let service = service.project::<ServiceView>();
-        pods().any(|pod| service.matches(pod))
+    let concerned = [&delta.old, &delta.new].into_iter().flatten().flat_map(|pod| {
+        let matching = view.that_may_select(pod).filter(|service| service.project::<ServiceView>().matches(pod));
+        matching.map(|service| ObjectKey::from(&**service))
     });
-    concerned.map(|service| ObjectKey::from(&**service)).collect()
+    let concerned: BTreeSet<ObjectKey> = concerned.collect();
+    concerned.into_iter().collect()
 }
 
 /// All of a pod that endpoints reflect. A heartbeat or a restart count is not in it.

@@ -171,7 +171,7 @@ impl VolumeBinder {
     /// The volume itself, the claims that it is or was kept for, and those that it suits if it is free.
     fn after_volume(&self, delta: &Delta) -> Vec<Key> {
         let mut keys = vec![Key::Volume(delta.key.clone())];
-        let [old, new] = [&delta.old, &delta.new].map(|state| state.as_ref().map(|object| Arc::new(Volume::from(object))));
+        let [old, new] = [&delta.old, &delta.new].map(|state| state.as_ref().map(|entry| entry.project::<Volume>()));
         let kept_for = [&old, &new].into_iter().flatten().filter_map(|volume| volume.claim.as_ref());
         keys.extend(kept_for.map(|reserved| Key::Claim(reserved.key.clone())));
         if let Some(volume) = new.filter(|volume| volume.is_free()) {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret, Service, ServicePort};
 
 use super::{NodeFacts, downward, expand};
+use crate::api::object::Object;
 
 /// The maps that an environment may name, by name; `None` for one that does not exist.
 #[derive(Default)]
@@ -111,32 +112,38 @@ fn from_source(
     }
 }
 
-/// The variables by which containers find services without DNS: those of the namespace (if the pod wants them) and the API's own.
-pub fn service_variables<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<(String, String)> {
+/// The variables by which containers find a service without DNS; none for one that has no address.
+pub struct ServiceVariables(pub Vec<(String, String)>);
+
+impl From<&Object> for ServiceVariables {
+    fn from(object: &Object) -> Self {
+        Self(object.parse().map(|service: Service| service_variables(&service)).unwrap_or_default())
+    }
+}
+
+fn service_variables(service: &Service) -> Vec<(String, String)> {
     let mut variables = Vec::new();
-    for service in services {
-        let Some(spec) = &service.spec else { continue };
-        let Some(ip) = spec.cluster_ip.as_ref().filter(|ip| !ip.is_empty() && *ip != "None") else { continue };
-        let Some(first) = spec.ports.iter().flatten().next() else { continue };
-        let prefix = service.metadata.name.as_deref().unwrap_or_default().to_uppercase().replace('-', "_");
-        let host = if ip.contains(':') { format!("[{ip}]") } else { ip.clone() };
-        variables.push((format!("{prefix}_SERVICE_HOST"), ip.clone()));
-        variables.push((format!("{prefix}_SERVICE_PORT"), first.port.to_string()));
-        for port in spec.ports.iter().flatten().filter(|port| port.name.as_ref().is_some_and(|name| !name.is_empty())) {
-            let name = port.name.as_deref().unwrap_or_default().to_uppercase().replace('-', "_");
-            variables.push((format!("{prefix}_SERVICE_PORT_{name}"), port.port.to_string()));
-        }
-        let url = |protocol: &str, port: i32| format!("{}://{host}:{port}", protocol.to_lowercase());
-        let protocol = |port: &k8s_openapi::api::core::v1::ServicePort| port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
-        variables.push((format!("{prefix}_PORT"), url(&protocol(first), first.port)));
-        for port in spec.ports.iter().flatten() {
-            let protocol = protocol(port);
-            let base = format!("{prefix}_PORT_{}_{protocol}", port.port);
-            variables.push((base.clone(), url(&protocol, port.port)));
-            variables.push((format!("{base}_PROTO"), protocol.to_lowercase()));
-            variables.push((format!("{base}_PORT"), port.port.to_string()));
-            variables.push((format!("{base}_ADDR"), ip.clone()));
-        }
+    let Some(spec) = &service.spec else { return variables };
+    let Some(ip) = spec.cluster_ip.as_ref().filter(|ip| !ip.is_empty() && *ip != "None") else { return variables };
+    let Some(first) = spec.ports.iter().flatten().next() else { return variables };
+    let prefix = service.metadata.name.as_deref().unwrap_or_default().to_uppercase().replace('-', "_");
+    let host = if ip.contains(':') { format!("[{ip}]") } else { ip.clone() };
+    variables.push((format!("{prefix}_SERVICE_HOST"), ip.clone()));
+    variables.push((format!("{prefix}_SERVICE_PORT"), first.port.to_string()));
+    for port in spec.ports.iter().flatten().filter(|port| port.name.as_ref().is_some_and(|name| !name.is_empty())) {
+        let name = port.name.as_deref().unwrap_or_default().to_uppercase().replace('-', "_");
+        variables.push((format!("{prefix}_SERVICE_PORT_{name}"), port.port.to_string()));
+    }
+    let url = |protocol: &str, port: i32| format!("{}://{host}:{port}", protocol.to_lowercase());
+    let protocol = |port: &ServicePort| port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+    variables.push((format!("{prefix}_PORT"), url(&protocol(first), first.port)));
+    for port in spec.ports.iter().flatten() {
+        let protocol = protocol(port);
+        let base = format!("{prefix}_PORT_{}_{protocol}", port.port);
+        variables.push((base.clone(), url(&protocol, port.port)));
+        variables.push((format!("{base}_PROTO"), protocol.to_lowercase()));
+        variables.push((format!("{base}_PORT"), port.port.to_string()));
+        variables.push((format!("{base}_ADDR"), ip.clone()));
     }
     variables
 }

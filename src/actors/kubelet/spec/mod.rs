@@ -13,7 +13,7 @@ mod security;
 pub use container::{Parts, container_spec, mount};
 pub use dns::dns;
 pub use downward::{field, resource_field};
-pub use env::{Sources, environment, service_variables};
+pub use env::{ServiceVariables, Sources, environment};
 pub use expansion::expand;
 pub use hosts::hosts;
 pub use resources::pod_requests;

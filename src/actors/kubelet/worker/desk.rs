@@ -2,10 +2,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::PodStatus;
 use parking_lot::Mutex;
-use serde::Deserialize;
 
+use crate::actors::informer::index;
 use crate::api::object::Object;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::store::Stored;
@@ -76,14 +75,8 @@ impl Desk {
 
     /// The pod has ended for good.
     pub fn is_over(&self) -> bool {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Pod {
-            status: PodStatus,
-        }
-        let (object, gone) = self.pod();
-        let phase = object.parse::<Pod>().unwrap_or_default().status.phase;
-        gone || matches!(phase.as_deref(), Some("Succeeded" | "Failed"))
+        let (pod, gone) = self.pod();
+        gone || matches!(index::phase(&pod), "Succeeded" | "Failed")
     }
 
     /// Something happened: look again.

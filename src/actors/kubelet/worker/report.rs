@@ -20,7 +20,8 @@ impl Work {
         if self.memory.borrow().told.as_ref().is_some_and(is_known) {
             return Ok(());
         }
-        let mut value = object.value();
+        // The rest is not the kubelet's to say.
+        let mut value = object.parts(&["/status"]);
         let new = serde_json::to_value(status).map_err(|error| error.to_string())?;
         if same(&value["status"], &new) {
             self.memory.borrow_mut().told = Some((object.revision(), status.clone()));

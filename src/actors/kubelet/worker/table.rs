@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use super::Desk;
 use crate::actors::informer::ObjectKey;
 use crate::actors::kubelet::admission::Demand;
+use crate::api::object::Object;
 
 /// The pod workers of a node, by the uids of their pods. It outlives the kubelet's restarts, as the workers do.
 #[derive(Clone, Default)]
@@ -36,7 +37,8 @@ impl Workers {
 
     /// Those whose pod has, or had, that name.
     pub fn named(&self, key: &ObjectKey) -> Vec<Arc<Desk>> {
-        self.desks().into_iter().filter(|desk| ObjectKey::from(&desk.pod().0) == *key).collect()
+        let is_named = |pod: &Object| pod.name() == &*key.name && pod.namespace() == &*key.namespace;
+        self.desks().into_iter().filter(|desk| is_named(&desk.pod().0)).collect()
     }
 
     /// What the pods that have not ended take of the node.
