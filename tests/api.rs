@@ -2,6 +2,7 @@
 
 mod api {
     mod admission;
+    mod applying;
     mod bootstrap;
     mod selections;
     mod services;

@@ -1,6 +1,7 @@
 //! What objects are and what may be done to them. No actors, no HTTP.
 
 pub mod admission;
+pub(in crate::api) mod apply;
 pub mod bootstrap;
 pub mod client;
 pub mod kinds;

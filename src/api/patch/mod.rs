@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::api::client::{FieldValidation, Patch};
 use crate::api::schema::{Decoded, Dialect, Target, examine};
-use crate::api::status::{Reason, Status};
+use crate::api::status::Status;
 use crate::api::validation::{ErrorList, FieldErrorKind};
 
 pub use three_way::three_way;
@@ -20,7 +20,7 @@ pub use three_way::three_way;
 ///
 /// # Errors
 /// With upstream's codes and messages: a patch that is malformed, does not apply or is too large; an outcome that is no object of the
-/// target's type; server-side apply.
+/// target's type. Server-side apply is no business of this module (see [`apply`](crate::api::apply)).
 pub fn apply(
     target: Target<'_>,
     current: &Value,
@@ -45,7 +45,7 @@ pub fn apply(
             Dialect::Unstructured
         }
         Patch::Apply(_) => {
-            return Err(Status::new(415, Reason::UnsupportedMediaType, "server-side apply is not supported by this server"));
+            return Err(Status::internal("what is applied cannot be understood without knowing who manages what"));
         }
     };
     examine(target, &patched, dialect, strict.to_vec(), validation).map_err(|refusal| {

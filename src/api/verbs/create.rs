@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::metadata::{self, metadata, text};
-use super::{ATTEMPTS, Api, Call, addresses, key, sealed, shown};
+use super::{ATTEMPTS, Api, Call, addresses, key, sealed, shown, tracking};
 use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{KindRef, Subresource};
 use crate::api::object::Object;
@@ -23,17 +23,31 @@ impl Api {
         if !revision.is_empty() && revision != "0" {
             return Err(Status::new(500, Reason::Unknown, "resourceVersion should not be set on objects to be created"));
         }
-        let generated = self.generate_name(kind, &mut draft);
         (kind.defaults)(&mut draft);
+        let managed = tracking::track_new(call, kind, &mut draft);
+        self.create_tracked(call, kind, draft, managed).await
+    }
+
+    /// Creates an object whose defaults are filled in and of which it is known who manages its fields.
+    pub(super) async fn create_tracked(
+        &self,
+        call: &Call,
+        kind: &KindRef,
+        mut draft: Value,
+        managed: Option<Value>,
+    ) -> Result<Object, Status> {
+        let namespace = text(metadata(&mut draft), "namespace").to_owned();
+        let generated = self.generate_name(kind, &mut draft);
         let asked = addresses::asked(kind, &draft);
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
             let writes = self.prepare_new(call, kind, &snapshot, &mut draft)?;
+            metadata(&mut draft).extend(managed.clone().map(|managed| ("managedFields".to_owned(), managed)));
             let object = sealed(kind, draft)?;
             match self.add(call, kind, &snapshot, object.clone(), writes).await? {
                 Ok(object) => return Ok(shown(kind, &object)),
                 // The name.
-                Err(0) if !generated => return Err(self.taken(kind, namespace, object.name())),
+                Err(0) if !generated => return Err(self.taken(kind, &namespace, object.name())),
                 // A generated name, or what it wanted to have beside: all is as it was but for those.
                 Err(lost) => {
                     draft = shown(kind, &object).value();

@@ -22,8 +22,17 @@ impl LocalClient {
         Self { api, user }
     }
 
+    /// The program that the user is: the manager of the fields that it writes.
+    fn program(&self) -> &str {
+        if self.user.node().is_some() { "kubelet" } else { self.user.name.rsplit(':').next().unwrap_or_default() }
+    }
+
     fn call(&self, options: &WriteOptions) -> Call {
-        Call::new(self.user.clone(), options.clone())
+        let mut options = options.clone();
+        if options.field_manager.is_empty() {
+            options.field_manager = self.program().to_owned();
+        }
+        Call::new(self.user.clone(), options)
     }
 }
 
@@ -108,7 +117,8 @@ impl Client for LocalClient {
         patch: Patch,
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { self.api.patch(&self.call(options), &target(kind, namespace, name, subresource)?, &patch, &[]).await }.boxed()
+        async move { Ok(self.api.patch(&self.call(options), &target(kind, namespace, name, subresource)?, &patch, &[]).await?.object) }
+            .boxed()
     }
 
     fn delete<'a>(

@@ -25,6 +25,7 @@ mod selection;
 mod subresource;
 mod target;
 mod token;
+mod tracking;
 mod update;
 mod watch;
 

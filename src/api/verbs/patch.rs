@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::update::Reach;
-use super::{Api, Call, Target, metadata};
+use super::update::Manner;
+use super::{Api, Call, Target, Updated, metadata};
 use crate::api::client::Patch;
 use crate::api::kinds::Subresource;
 use crate::api::object::Object;
@@ -16,16 +16,23 @@ impl Api {
     ///
     /// # Errors
     /// `NotFound`, `Conflict`, `Invalid`, a patch that does not fit, what admission has against the outcome.
-    pub async fn patch(&self, call: &Call, target: &Target, patch: &Patch, strict: &[String]) -> Result<Object, Status> {
+    pub async fn patch(&self, call: &Call, target: &Target, patch: &Patch, strict: &[String]) -> Result<Updated, Status> {
+        if let Patch::Apply(applied) = patch {
+            return match target.subresource {
+                Some(Subresource::Scale) => self.apply_scale(call, target, applied).await.map(|object| Updated { object, created: false }),
+                _ => self.apply(call, target, applied).await,
+            };
+        }
         let change = |_: &Object, old: &Value| {
             let mut value = call.heed(patch::apply(target.body(), old, patch, strict, call.options.field_validation)?);
             metadata::check_name(target, &mut value)?;
             Ok(value)
         };
-        if target.subresource == Some(Subresource::Scale) {
-            self.set_scale(call, target, change).await
+        let object = if target.subresource == Some(Subresource::Scale) {
+            self.set_scale(call, target, change).await?
         } else {
-            self.modify(call, target, Reach::Object, change).await
-        }
+            self.modify(call, target, Manner::patch(target), change).await?
+        };
+        Ok(Updated { object, created: false })
     }
 }

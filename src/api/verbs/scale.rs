@@ -4,8 +4,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::update::Reach;
-use super::{Api, Call, Target};
+use super::update::{Manner, Reach, Tracking};
+use super::{Api, Call, Target, tracking};
+use crate::api::kinds::Subresource;
 use crate::api::object::Object;
 use crate::api::selector::LabelSelector;
 use crate::api::status::Status;
@@ -25,8 +26,9 @@ impl Api {
         mut change: impl FnMut(&Object, &Value) -> Result<Value, Status>,
     ) -> Result<Object, Status> {
         let whole = Target { subresource: None, ..target.clone() };
+        let manner = Manner { reach: Reach::Object, tracking: Tracking::Update(Subresource::Scale.name()) };
         let changed = self
-            .modify(call, &whole, Reach::Object, |old, value| {
+            .modify(call, &whole, manner, |old, value| {
                 let shown = scale(old)?;
                 let wanted = change(&shown, &shown.value())?;
                 let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
@@ -42,6 +44,21 @@ impl Api {
             })
             .await?;
         scale(&changed)
+    }
+}
+
+impl Api {
+    /// Server-side apply: the number of replicas is the applying manager's, of the object and by this subresource.
+    pub(super) async fn apply_scale(&self, call: &Call, target: &Target, applied: &Value) -> Result<Object, Status> {
+        tracking::check_type(("autoscaling/v1", "Scale"), applied)?;
+        let kind = &target.kind;
+        let mut wanted = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": applied["metadata"]});
+        if let Some(replicas) = applied["spec"].get("replicas") {
+            check(&target.name, replicas.as_i64().unwrap_or(0))?;
+            wanted["spec"] = json!({ "replicas": replicas });
+        }
+        let whole = Target { subresource: None, ..target.clone() };
+        scale(&self.apply_to(call, &whole, Subresource::Scale.name(), &wanted).await?)
     }
 }
 

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::metadata::written;
-use super::{Api, Call, Target, not_found};
+use super::{Api, Call, Target, not_found, tracking};
 use crate::api::admission::{self, Operation, Request};
-use crate::api::kinds::Registry;
+use crate::api::kinds::{Registry, Subresource};
 use crate::api::object::Object;
 use crate::api::schema;
 use crate::api::status::Status;
@@ -38,8 +38,13 @@ impl Api {
         request["metadata"] = serde_json::json!({
             "name": target.name, "namespace": target.namespace, "uid": account.uid(), "creationTimestamp": written(now),
         });
-        request["spec"]["audiences"] = audiences.clone().into();
         request["spec"]["expirationSeconds"] = seconds.into();
+        let managed = tracking::track_order(call, target.body(), Subresource::Token, &request);
+        request["metadata"]
+            .as_object_mut()
+            .expect("the metadata were just made")
+            .extend(managed.map(|managed| ("managedFields".to_owned(), managed)));
+        request["spec"]["audiences"] = audiences.clone().into();
         request["status"] = serde_json::json!({"expirationTimestamp": written(expiry), "token": ""});
         if !call.options.dry_run {
             let claims = Claims {

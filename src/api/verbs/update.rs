@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::list::parse_revision;
 use super::metadata::{self, metadata, text};
-use super::{ATTEMPTS, Api, Call, Target, addresses, modified, not_found, sealed, shown};
+use super::{ATTEMPTS, Api, Call, Target, addresses, modified, not_found, sealed, shown, tracking};
 use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{Kind, KindRef, Subresource};
 use crate::api::object::Object;
@@ -43,7 +43,7 @@ impl Api {
         let names_version = matches!(revision, Ok(Some(revision)) if revision > Revision(0));
         let mut body = Some(body);
         let object = self
-            .modify(call, target, Reach::of_update(target), |old, _| {
+            .modify(call, target, Manner::of_update(target), |old, _| {
                 let current = old.meta().uid.as_str();
                 if !uid.is_empty() && uid != current {
                     return Err(wrong_uid(target, &uid, current));
@@ -89,22 +89,28 @@ impl Api {
         &self,
         call: &Call,
         target: &Target,
-        reach: Reach,
+        manner: Manner,
         mut change: impl FnMut(&Object, &Value) -> Result<Value, Status>,
     ) -> Result<Object, Status> {
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
             let old = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
             let old = shown(&target.kind, old);
-            let before = reach.read(&old);
+            let mut before = manner.reach.read(&old);
             let mut new = change(&old, &before)?;
+            let known = metadata(&mut before).remove("managedFields").unwrap_or_default();
             let pinned = pinned(target, &mut new)?;
             let unchecked = planted(Flaw::StatusFromStaleObject) && target.subresource == Some(Subresource::Status);
             if pinned.is_some_and(|revision| revision != old.revision()) && !unchecked {
                 return Err(modified(&target.kind, &target.name));
             }
-            let beside = self.prepare_changed(call, target, &snapshot, &mut new, &before)?;
-            let replaced = match reach {
+            let (beside, managed) = self.prepare_changed(call, target, manner, &snapshot, &mut new, (&before, &known))?;
+            let managed = if tracking::says_the_same(&known, managed.as_ref()) { Some(known.clone()) } else { managed };
+            metadata(&mut new).extend(managed.map(|managed| ("managedFields".to_owned(), managed)));
+            if !known.is_null() {
+                metadata(&mut before).insert("managedFields".into(), known);
+            }
+            let replaced = match manner.reach {
                 Reach::Object => self.replace(call, target, &old, before, new, beside).await?,
                 Reach::Status(_) => self.replace_status(call, target, &old, before, new).await?,
             };
@@ -115,17 +121,23 @@ impl Api {
         Err(modified(&target.kind, &target.name))
     }
 
-    /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object.
+    /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object, and its `managedFields`,
+    /// which neither object has meanwhile.
     fn prepare_changed(
         &self,
         call: &Call,
         target: &Target,
+        manner: Manner,
         snapshot: &Snapshot<Object>,
         new: &mut Value,
-        old: &Value,
-    ) -> Result<Vec<Write<Object>>, Status> {
+        (old, known): (&Value, &Value),
+    ) -> Result<(Vec<Write<Object>>, Option<Value>), Status> {
         let Target { kind, namespace, name, subresource } = target;
         (kind.defaults)(new);
+        let managed = match manner.tracking {
+            Tracking::Update(by) => tracking::track(call, target, by, known, old, new),
+            Tracking::Applied => metadata(new).remove("managedFields"),
+        };
         let request = Request {
             kind,
             operation: Operation::Update,
@@ -157,7 +169,7 @@ impl Api {
         let mut beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
         admission::judge(&request, Some(new))?;
         beside.extend(admission::charge(&request, new)?);
-        Ok(beside)
+        Ok((beside, managed))
     }
 
     /// Commits a changed object and what goes with it; `None` if another write came first. What changes nothing is not written; what
@@ -216,6 +228,34 @@ impl Api {
         let mut writes = vec![Write { key: target.key(), expect: Expect::At(old.revision()), value: (!gone).then(|| object.clone()) }];
         writes.extend(beside);
         Ok(self.commit(writes).await?.ok().map(|committed| shown(kind, &object).at(committed.revision)))
+    }
+}
+
+/// How an object is changed.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub reach: Reach,
+    pub tracking: Tracking,
+}
+
+/// How it comes to be known who manages the fields that change.
+#[derive(Clone, Copy)]
+pub(super) enum Tracking {
+    /// By comparing; through this subresource, if its name is not empty.
+    Update(&'static str),
+    /// It stands in the changed object.
+    Applied,
+}
+
+impl Manner {
+    pub const APPLY: Self = Self { reach: Reach::Object, tracking: Tracking::Applied };
+
+    pub fn patch(target: &Target) -> Self {
+        Self { reach: Reach::Object, tracking: Tracking::Update(target.subresource.map(Subresource::name).unwrap_or_default()) }
+    }
+
+    fn of_update(target: &Target) -> Self {
+        Self { reach: Reach::of_update(target), ..Self::patch(target) }
     }
 }
 

@@ -57,7 +57,8 @@ pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) 
     let strict = if heeded && !is_apply { schema::duplicates(&bytes) } else { Vec::new() };
     let asked = exchange.ask(|| Mutation::of(target, Change::Patch { patch: patch.clone(), options: call.options.clone() }));
     let patched = exchange.told(asked, exchange.front.api.patch(&call, target, &patch, &strict).await)?;
-    answer(exchange, representation, StatusCode::OK, &target.kind, &patched, &call)
+    let code = if patched.created { StatusCode::CREATED } else { StatusCode::OK };
+    answer(exchange, representation, code, &target.kind, &patched.object, &call)
 }
 
 /// POST to an object's subresource: an order, answered as its own rules say.
