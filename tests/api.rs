@@ -8,5 +8,6 @@ mod api {
     mod subresources;
     mod validation;
     mod verbs;
+    mod workloads;
     mod world;
 }

@@ -43,6 +43,9 @@ pub fn to_stored(autoscaler: &mut Value) {
     }
     if let Some(status) = autoscaler.get_mut("status").and_then(Value::as_object_mut) {
         let percent = status.remove("currentCPUUtilizationPercentage").filter(|percent| !percent.is_null());
+        if status.get("currentReplicas").is_some_and(|count| *count == 0) {
+            status.remove("currentReplicas");
+        }
         let told = current.as_ref().and_then(Value::as_array).filter(|metrics| !metrics.is_empty());
         let of_cpu = |percent| json!([{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": percent}}}]);
         let metrics = told.map(|metrics| metrics.iter().map(|metric| metrics::to_stored(metric, &CURRENT)).collect());
@@ -164,6 +167,7 @@ mod tests {
         let mut object = json!({"apiVersion": "autoscaling/v1", "spec": {"maxReplicas": 2}, "status": {"currentReplicas": 0}});
         to_stored(&mut object);
         assert_eq!(object["spec"]["metrics"], json!([default_metric()]));
+        assert_eq!(object["status"], json!({"currentMetrics": null, "desiredReplicas": 0}));
         from_stored(&mut object);
         assert_eq!(object["spec"]["targetCPUUtilizationPercentage"], 80);
         assert_eq!(object["status"], json!({"currentReplicas": 0, "desiredReplicas": 0}));
