@@ -69,9 +69,9 @@ fn spec(autoscaler: &HorizontalPodAutoscaler, old: Option<&HorizontalPodAutoscal
     let of_core = spec.scale_target_ref.kind == "ReplicationController";
     reference(&spec.scale_target_ref, (!leave.any_version).then_some(of_core), &path.child("scaleTargetRef"), errors);
     let at = path.child("metrics");
-    let known = objects(old).into_iter().map(|object| (object.api_version.as_deref(), object.kind.as_str())).collect::<Vec<_>>();
+    let any_version = has_wrong_version(old);
     for (index, metric) in spec.metrics.iter().flatten().enumerate() {
-        metric_spec(metric, &known, &at.index(index), errors);
+        metric_spec(metric, any_version, &at.index(index), errors);
     }
     let outside = |metric: &MetricSpec| matches!(metric.type_.as_str(), "Object" | "External");
     if spec.min_replicas == Some(0) && !spec.metrics.iter().flatten().any(outside) {
@@ -84,10 +84,10 @@ fn spec(autoscaler: &HorizontalPodAutoscaler, old: Option<&HorizontalPodAutoscal
     }
 }
 
-/// The objects whose metrics an autoscaler goes by.
-fn objects(spec: Option<&HorizontalPodAutoscalerSpec>) -> Vec<&CrossVersionObjectReference> {
-    let metrics = spec.into_iter().flat_map(|spec| spec.metrics.iter().flatten());
-    metrics.filter_map(|metric| metric.object.as_ref().map(|source| &source.described_object)).collect()
+/// Whether it names an object of a version that cannot be.
+fn has_wrong_version(spec: Option<&HorizontalPodAutoscalerSpec>) -> bool {
+    let objects = spec.into_iter().flat_map(|spec| spec.metrics.iter().flatten()).filter_map(|metric| metric.object.as_ref());
+    objects.filter_map(|source| source.described_object.api_version.as_deref()).any(|version| version.matches('/').count() > 1)
 }
 
 /// `core`: whether the version may be one of the core group; `None` if it is not judged at all.
@@ -145,8 +145,8 @@ fn scaling_policy(policy: &HPAScalingPolicy, path: &Path, errors: &mut ErrorList
     }
 }
 
-/// Only the first of several sources is judged itself. `known`: versions and kinds of objects that the old autoscaler named.
-fn metric_spec(metric: &MetricSpec, known: &[(Option<&str>, &str)], path: &Path, errors: &mut ErrorList) {
+/// Only the first of several sources is judged itself.
+fn metric_spec(metric: &MetricSpec, any_version: bool, path: &Path, errors: &mut ErrorList) {
     let at = path.child("type");
     if metric.type_.is_empty() {
         errors.required(&at, "must specify a metric source type");
@@ -161,7 +161,7 @@ fn metric_spec(metric: &MetricSpec, known: &[(Option<&str>, &str)], path: &Path,
     ];
     let present: Vec<&str> = present.into_iter().filter(|(_, is_set)| *is_set).map(|(field, _)| field).collect();
     match present.first() {
-        Some(&"object") => object_source(metric.object.as_ref(), known, &path.child("object"), errors),
+        Some(&"object") => object_source(metric.object.as_ref(), any_version, &path.child("object"), errors),
         Some(&"external") => external_source(metric.external.as_ref(), &path.child("external"), errors),
         Some(&"pods") => pods_source(metric.pods.as_ref(), &path.child("pods"), errors),
         Some(&"resource") => resource_source(metric.resource.as_ref(), &path.child("resource"), errors),
@@ -189,11 +189,9 @@ fn metric_spec(metric: &MetricSpec, known: &[(Option<&str>, &str)], path: &Path,
     }
 }
 
-fn object_source(source: Option<&ObjectMetricSource>, known: &[(Option<&str>, &str)], path: &Path, errors: &mut ErrorList) {
+fn object_source(source: Option<&ObjectMetricSource>, any_version: bool, path: &Path, errors: &mut ErrorList) {
     let Some(source) = source else { return };
-    let object = &source.described_object;
-    let is_known = known.contains(&(object.api_version.as_deref(), object.kind.as_str()));
-    reference(object, (!is_known).then_some(true), &path.child("describedObject"), errors);
+    reference(&source.described_object, (!any_version).then_some(true), &path.child("describedObject"), errors);
     identifier(&source.metric, &path.child("metric"), errors);
     let at = path.child("target");
     target(&source.target, &at, errors);

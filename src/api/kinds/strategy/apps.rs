@@ -34,7 +34,7 @@ pub fn stateful_set_update(set: &mut Value, old: &Value, _subresource: Option<Su
 }
 
 pub fn daemon_set(set: &mut Value) {
-    put_template_generation(set, 1);
+    put_template_generation(set, template_generation(set).max(1));
 }
 
 pub fn daemon_set_update(set: &mut Value, old: &Value, subresource: Option<Subresource>) {

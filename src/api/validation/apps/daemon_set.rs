@@ -6,12 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
 
-use super::{Workload, collisions, counts, lasting_template, selects_template, warnings};
+use super::{Workload, collisions, counts, lasting_template, selects_template};
 use crate::api::validation::int_or_percent::{amount, not_more_than_all, number_or_share};
 use crate::api::validation::label_selector::{is_empty, label_selector};
 use crate::api::validation::numbers::not_negative;
 use crate::api::validation::object_meta::{object_meta, object_meta_update};
-use crate::api::validation::pod::struct_of;
+use crate::api::validation::pod::{struct_of, template_warnings};
 use crate::api::validation::{ErrorList, NameForm, Path};
 
 pub type DaemonSet = Workload<Spec, DaemonSetStatus>;
@@ -32,13 +32,11 @@ pub fn daemon_set(set: &DaemonSet) -> ErrorList {
     errors
 }
 
-/// Upstream judges the new set as such and as a change.
 pub fn daemon_set_update(new: &DaemonSet, old: &DaemonSet) -> ErrorList {
-    let mut errors = daemon_set(new);
-    errors.extend(object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata")));
-    spec(&new.spec, &mut errors);
+    let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
     let selector = &new.spec.selector;
     errors.immutable(&Path::new("spec").child("selector"), selector, &old.spec.selector, selector.as_ref());
+    spec(&new.spec, &mut errors);
     errors
 }
 
@@ -107,6 +105,10 @@ pub fn daemon_set_status_update(new: &DaemonSet, old: &DaemonSet) -> ErrorList {
     errors
 }
 
+/// Only of a template that is new.
 pub fn daemon_set_warnings(new: &DaemonSet, old: Option<&DaemonSet>) -> Vec<String> {
-    warnings(&new.metadata, old.map(|old| &old.metadata), &new.spec.template)
+    if old.is_some_and(|old| old.spec.template == new.spec.template) {
+        return Vec::new();
+    }
+    template_warnings(&new.spec.template, &Path::new("spec").child("template"))
 }

@@ -28,10 +28,8 @@ pub fn replica_set(set: &ReplicaSet) -> ErrorList {
     errors
 }
 
-/// Upstream judges the new set as such and as a change.
 pub fn replica_set_update(new: &ReplicaSet, old: &ReplicaSet) -> ErrorList {
-    let mut errors = replica_set(new);
-    errors.extend(object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata")));
+    let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
     spec(&new.spec, &mut errors);
     let selector = &new.spec.selector;
     errors.immutable(&Path::new("spec").child("selector"), selector, &old.spec.selector, selector.as_ref());

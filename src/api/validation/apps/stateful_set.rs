@@ -107,14 +107,19 @@ fn spec(spec: &Spec, scope: Scope, errors: &mut ErrorList) {
     let at = path.child("template");
     match selects_template(spec.selector.as_ref(), &spec.template, &at, errors) {
         None => errors.invalid(&path.child("selector"), spec.selector.as_ref(), ""),
-        Some(_) if scope.pod => template_spec(&with_claims(spec), &at, errors),
-        Some(_) => template_metadata(&spec.template, &at, errors),
+        // Upstream judges the metadata of a template that is judged twice.
+        Some(_) => {
+            if scope.pod {
+                template_spec(&as_made(spec), &at, errors);
+            }
+            template_metadata(&spec.template, &at, errors);
+        }
     }
     lasting(&spec.template, "StatefulSet", &at, errors);
 }
 
-/// The template as pods are made from it: each claim is also a volume, in the place of one of that name.
-fn with_claims(spec: &Spec) -> PodTemplateSpec {
+/// The template as pods are made from it: the set names them, and each claim is also a volume, in the place of one of that name.
+fn as_made(spec: &Spec) -> PodTemplateSpec {
     let mut template = spec.template.clone();
     let names = spec.volume_claim_templates.iter().filter_map(|claim| claim.metadata.name.clone());
     let volume = |name: String| Volume {
@@ -122,11 +127,13 @@ fn with_claims(spec: &Spec) -> PodTemplateSpec {
         name,
         ..Volume::default()
     };
-    let claimed: Vec<Volume> = names.map(volume).collect();
-    if let Some(pod) = template.spec.as_mut().filter(|_| !claimed.is_empty()) {
-        let volumes = pod.volumes.get_or_insert_default();
-        volumes.retain(|volume| !claimed.iter().any(|claimed| claimed.name == volume.name));
-        volumes.extend(claimed);
+    let mut volumes: Vec<Volume> = names.map(volume).collect();
+    if let Some(pod) = &mut template.spec {
+        (pod.hostname, pod.subdomain) = (None, None);
+        let others = pod.volumes.take().unwrap_or_default().into_iter();
+        let others: Vec<Volume> = others.filter(|other| volumes.iter().all(|claimed| claimed.name != other.name)).collect();
+        volumes.extend(others);
+        pod.volumes = Some(volumes);
     }
     template
 }

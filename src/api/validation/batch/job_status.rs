@@ -102,10 +102,11 @@ fn ends(new: &Seen, old: &Seen, path: &Path, errors: &mut ErrorList) {
     {
         errors.invalid(&completion, json!(end), "must be equal to or after `startTime`");
     }
-    if changed("Failed") && failed && !new.is("FailureTarget") {
+    let indexes_changed = new.status.failed_indexes != old.status.failed_indexes;
+    if (changed("Failed") || indexes_changed) && failed && !new.is("FailureTarget") {
         invalid_as_a_whole(&conditions, "cannot set Failed=True condition without the FailureTarget=true condition", errors);
     }
-    if changed("Complete") && complete && !new.is("SuccessCriteriaMet") {
+    if (changed("Complete") || changed("SuccessCriteriaMet")) && complete && !new.is("SuccessCriteriaMet") {
         invalid_as_a_whole(&conditions, "cannot set Complete=True condition without the SuccessCriteriaMet=true condition", errors);
     }
 }
@@ -121,7 +122,8 @@ fn finished(new: &Seen, old: &Seen, path: &Path, errors: &mut ErrorList) {
     if (just_now || active != before.active.unwrap_or_default()) && active > 0 {
         errors.invalid(&path.child("active"), active, "active>0 is invalid for finished job");
     }
-    if (just_now || status.start_time != before.start_time) && status.start_time.is_none() {
+    let never_begins = new.spec.suspend == Some(true) && new.spec.completions == Some(0);
+    if (just_now || status.start_time != before.start_time) && status.start_time.is_none() && !never_begins {
         errors.required(&path.child("startTime"), "startTime is required for finished job");
     }
     if (just_now || status.uncounted_terminated_pods != before.uncounted_terminated_pods)
@@ -210,7 +212,8 @@ fn changes(new: &Seen, old: &Seen, path: &Path, errors: &mut ErrorList) {
     if end.is_some() && ended.is_some() && end != ended {
         errors.invalid(&path.child("completionTime"), json!(end), IMMUTABLE);
     }
-    if before.start_time.is_some() && status.start_time != before.start_time && new.spec.suspend != Some(true) {
+    let resumes = old.is("Suspended") && status.conditions.iter().flatten().any(|one| one.type_ == "Suspended" && one.status == "False");
+    if before.start_time.is_some() && status.start_time != before.start_time && new.spec.suspend != Some(true) && !resumes {
         errors.required(&path.child("startTime"), "startTime cannot be removed for unsuspended job");
     }
     if old.is("SuccessCriteriaMet") && !new.is("SuccessCriteriaMet") {
