@@ -9,7 +9,7 @@ use k8s_openapi::api::autoscaling::v2::{
 use super::format::{dns_label, path_segment};
 use super::numbers::not_negative;
 use super::object_meta::{object_meta, object_meta_update};
-use super::resources::{amount, resource_name};
+use super::resources::{amount, container_resource_name};
 use super::words::{one_of, required};
 use super::{ErrorList, NameForm, Path};
 
@@ -234,7 +234,7 @@ fn container_source(source: Option<&ContainerResourceMetricSource>, path: &Path,
     let Some(source) = source else { return };
     match source.name.as_str() {
         "" => errors.required(&path.child("name"), "must specify a resource name"),
-        name => resource_name(name, &path.child("name"), errors),
+        name => container_resource_name(name, &path.child("name"), errors),
     }
     match source.container.as_str() {
         "" => errors.required(&path.child("container"), "must specify a container"),
