@@ -31,6 +31,7 @@ pub fn horizontal_pod_autoscaler_v1() -> Kind {
         .view(VIEW)
         .columns(columns())
         .defaults(defaults::horizontal_pod_autoscaler_v1)
+        .prepare(view::create, view::update)
         .judged_by(AsStored(judges()))
 }
 

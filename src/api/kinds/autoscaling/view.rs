@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::metrics::{self, CURRENT, SPECIFIED};
+use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
 use crate::api::schema;
 
@@ -10,6 +11,10 @@ const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
 const CURRENT_METRICS: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
 const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
+
+/// The annotations that are a part of the specification, and those that are one of the status.
+const SPECIFICATION: [&str; 2] = [METRICS, BEHAVIOR];
+const STATUS: [&str; 2] = [CURRENT_METRICS, CONDITIONS];
 
 /// The use of CPU that is aimed at when nothing is said, in percent of what is requested.
 const DEFAULT_UTILIZATION: i32 = 80;
@@ -21,6 +26,26 @@ pub fn default_metric() -> Value {
 
 fn cpu_target(percent: Value) -> Value {
     json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": percent}}})
+}
+
+/// Nothing has been measured for a new one.
+pub fn create(autoscaler: &mut Value) {
+    let mut annotations = take_annotations(autoscaler);
+    STATUS.iter().for_each(|name| drop(annotations.remove(*name)));
+    put_annotations(autoscaler, annotations);
+}
+
+/// What is not written stays, also where it is an annotation.
+pub fn update(autoscaler: &mut Value, old: &Value, subresource: Option<Subresource>) {
+    let kept = if subresource == Some(Subresource::Status) { SPECIFICATION } else { STATUS };
+    let mut annotations = take_annotations(autoscaler);
+    for name in kept {
+        match old.at("/metadata/annotations").and_then(|annotations| annotations.get(name)) {
+            Some(text) => drop(annotations.insert(name.to_owned(), text.clone())),
+            None => drop(annotations.remove(name)),
+        }
+    }
+    put_annotations(autoscaler, annotations);
 }
 
 pub fn to_stored(autoscaler: &mut Value) {
@@ -63,8 +88,8 @@ pub fn to_stored(autoscaler: &mut Value) {
 pub fn from_stored(autoscaler: &mut Value) {
     autoscaler["apiVersion"] = "autoscaling/v1".into();
     let mut annotations = take_annotations(autoscaler);
-    for name in [METRICS, CURRENT_METRICS, BEHAVIOR, CONDITIONS] {
-        annotations.remove(name);
+    for name in SPECIFICATION.iter().chain(&STATUS) {
+        annotations.remove(*name);
     }
     if let Some(spec) = autoscaler.get_mut("spec").and_then(Value::as_object_mut) {
         let all = list(spec.remove("metrics"));
@@ -160,6 +185,16 @@ mod tests {
         let metrics = |object: &Value| object["spec"]["metrics"].as_array().unwrap().iter().rev().cloned().collect::<Vec<_>>();
         assert_eq!(metrics(&shown), *stored["spec"]["metrics"].as_array().unwrap());
         assert_eq!(shown["spec"]["behavior"], stored["spec"]["behavior"]);
+    }
+
+    #[test]
+    fn an_update_in_v1_leaves_what_it_does_not_write() {
+        let old = json!({"metadata": {"annotations": {METRICS: "[1]", CONDITIONS: "[2]"}}});
+        let mut new = json!({"metadata": {"annotations": {"mine": "x"}}});
+        update(&mut new, &old, None);
+        assert_eq!(new["metadata"]["annotations"], json!({"mine": "x", CONDITIONS: "[2]"}));
+        update(&mut new, &old, Some(Subresource::Status));
+        assert_eq!(new["metadata"]["annotations"], json!({"mine": "x", METRICS: "[1]", CONDITIONS: "[2]"}));
     }
 
     #[test]
