@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::put;
+use super::{put, restore};
 use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
 use crate::api::schema;
@@ -10,12 +10,16 @@ use crate::api::schema;
 /// The number of templates that a daemon set has had: an internal field, which v1 keeps here.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
-/// Annotations of a deployment are handed on to its replica sets: a change of them counts as a change of the wish.
+/// Annotations of a deployment are handed on to its replica sets: a change of them counts as a change of the wish. Who writes a status
+/// leaves the labels.
 pub fn deployment_update(deployment: &mut Value, old: &Value, subresource: Option<Subresource>) {
-    let none = Value::Null;
-    let annotations =
-        |object: &'_ Value| object.at("/metadata/annotations").filter(|all| **all != Value::Object(Default::default())).cloned();
-    if subresource.is_none() && annotations(deployment).unwrap_or(none.clone()) != annotations(old).unwrap_or(none) {
+    if subresource == Some(Subresource::Status)
+        && let (Some(metadata), Some(old)) = (deployment.get_mut("metadata"), old.get("metadata"))
+    {
+        restore(metadata, old, "labels");
+    }
+    let annotations = |object: &'_ Value| object.at("/metadata/annotations").and_then(Value::as_object).cloned().unwrap_or_default();
+    if subresource.is_none() && annotations(deployment) != annotations(old) {
         put(deployment, "metadata", "generation", old.integer("/metadata/generation") + 1);
     }
 }
@@ -64,6 +68,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn annotations_of_a_deployment_are_a_part_of_its_wish_and_labels_are_none_of_its_status() {
+        let old = json!({"metadata": {"generation": 2, "labels": {"a": "b"}}});
+        let mut new = json!({"metadata": {"generation": 2, "annotations": {"x": "y"}}});
+        deployment_update(&mut new, &old, Some(Subresource::Status));
+        assert_eq!(new["metadata"], json!({"generation": 2, "labels": {"a": "b"}, "annotations": {"x": "y"}}));
+        deployment_update(&mut new, &old, None);
+        assert_eq!(new["metadata"]["generation"], 3);
+    }
 
     #[test]
     fn the_templates_of_a_daemon_set_are_counted() {
