@@ -90,8 +90,13 @@ pub fn deployment_status_update(new: &Deployment, old: &Deployment) -> ErrorList
         ("readyReplicas", status.ready_replicas),
         ("availableReplicas", status.available_replicas),
     ];
-    let others = [("unavailableReplicas", status.unavailable_replicas), ("collisionCount", status.collision_count)];
-    counts(&[("replicas", status.replicas), updated, ready, available, others[0], others[1]], &path, &mut errors);
+    counts(&[("replicas", status.replicas), updated, ready, available], &path, &mut errors);
+    let others = [
+        ("unavailableReplicas", status.unavailable_replicas),
+        ("terminatingReplicas", status.terminating_replicas),
+        ("collisionCount", status.collision_count),
+    ];
+    counts(&others, &path, &mut errors);
     for part in [updated, ready, available] {
         part_of(part, status.replicas, "status.replicas", &path, &mut errors);
     }

@@ -55,6 +55,7 @@ pub fn replica_set_status_update(new: &ReplicaSet, old: &ReplicaSet) -> ErrorLis
     ];
     counts(&[("replicas", Some(status.replicas)), labelled, ready, available], &path, &mut errors);
     not_negative(status.observed_generation, &path.child("observedGeneration"), &mut errors);
+    not_negative(status.terminating_replicas, &path.child("terminatingReplicas"), &mut errors);
     for part in [labelled, ready, available] {
         part_of(part, Some(status.replicas), "status.replicas", &path, &mut errors);
     }
