@@ -9,5 +9,6 @@ mod api {
     mod subresources;
     mod validation;
     mod verbs;
+    mod workloads;
     mod world;
 }

@@ -91,7 +91,7 @@ pub fn since(time: &str) -> String {
 }
 
 /// A duration in the two units that matter (`duration.HumanDuration`).
-fn human(duration: SignedDuration) -> String {
+pub(super) fn human(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     let (days, years) = (hours / 24, hours / 24 / 365);

@@ -89,6 +89,8 @@ pub const fn selectable(name: &'static str, pointer: &'static str) -> Selectable
 /// How a version whose fields differ from the stored ones is read and written.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
+    /// The group of the stored form: wrong fields are reported under it.
+    pub group: &'static str,
     pub to_stored: fn(&mut Value),
     pub from_stored: fn(&mut Value),
 }
@@ -119,6 +121,8 @@ pub struct Traits {
     pub addresses: bool,
     /// Dependents are orphaned when a deletion does not say what should happen to them.
     pub orphans_dependents: bool,
+    /// Who deletes without saying so is told that dependents are orphaned.
+    pub warns_of_orphans: bool,
     /// What a change of the status is prepared and judged by, besides metadata and status: pointers. `None` for the whole object.
     pub status_depends_on: Option<&'static [&'static str]>,
 }
@@ -271,8 +275,13 @@ impl Kind {
     }
 
     /// Runs last, on the complete object.
-    pub fn judges<K: DeserializeOwned + 'static>(mut self, judges: Judges<K>) -> Self {
-        self.judges = Box::new(judges);
+    pub fn judges<K: DeserializeOwned + 'static>(self, judges: Judges<K>) -> Self {
+        self.judged_by(judges)
+    }
+
+    /// The same by judgments of another make.
+    pub fn judged_by(mut self, judge: impl Judge + 'static) -> Self {
+        self.judges = Box::new(judge);
         self
     }
 
@@ -293,7 +302,7 @@ impl Kind {
 
     /// The group under which wrong fields are reported: the one in which the objects are kept.
     pub fn reported_group(&self) -> &'static str {
-        if self.view.is_some() { "" } else { self.group }
+        self.view.map_or(self.group, |view| view.group)
     }
 
     /// What may be done to objects of the kind, in the order of the alphabet.

@@ -1,5 +1,8 @@
 //! The kinds: one declaration each. Routing, discovery, tables, storage keys and watches follow from it.
 
+mod apps;
+mod autoscaling;
+mod batch;
 mod cells;
 mod cluster;
 mod column;
@@ -12,6 +15,7 @@ mod judges;
 mod kind;
 mod limits;
 mod pod;
+mod policy;
 mod registry;
 mod service;
 mod service_type;

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
 
-use super::{Kind, KindRef, cluster, config, event, limits, pod, service, storage};
+use super::{Kind, KindRef, apps, autoscaling, batch, cluster, config, event, limits, pod, policy, service, storage};
 
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
@@ -29,6 +29,15 @@ fn by_kind(kind: &KindRef) -> Name<'_> {
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::default();
     for kind in [
+        apps::controller_revision(),
+        apps::daemon_set(),
+        apps::deployment(),
+        apps::replica_set(),
+        apps::stateful_set(),
+        autoscaling::horizontal_pod_autoscaler(),
+        autoscaling::horizontal_pod_autoscaler_v1(),
+        batch::cron_job(),
+        batch::job(),
         cluster::component_status(),
         cluster::lease(),
         cluster::namespace(),
@@ -44,6 +53,7 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         pod::pod(),
         pod::pod_template(),
         pod::replication_controller(),
+        policy::pod_disruption_budget(),
         service::endpoint_slice(),
         service::endpoints(),
         service::service(),

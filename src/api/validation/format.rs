@@ -113,6 +113,14 @@ fn as_path(text: &str) -> Option<String> {
     }
 }
 
+/// A name that can stand in a path of the API.
+pub fn path_segment(text: &str) -> Wrong {
+    if matches!(text, "." | "..") {
+        return vec![format!("may not be '{text}'")];
+    }
+    ["/", "%"].iter().filter(|illegal| text.contains(**illegal)).map(|illegal| format!("may not contain '{illegal}'")).collect()
+}
+
 pub fn env_name(text: &str) -> Wrong {
     ill_formed(!text.is_empty() && text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'='), ENV_NAME).into_iter().collect()
 }

@@ -1,14 +1,20 @@
 //! Judgments on complete, typed objects: every wrong field named in one answer, in upstream's order and words.
 
 pub mod access_review;
+pub mod apps;
+pub mod autoscaling;
+pub mod batch;
 pub mod cluster;
+mod conditions;
 pub mod config;
 mod difference;
+pub mod disruption_budget;
 pub mod endpoints;
 mod error_list;
 pub mod event;
 mod file_path;
 pub mod format;
+mod int_or_percent;
 mod label_selector;
 pub mod limits;
 mod node_selector;

@@ -21,6 +21,8 @@ pub enum NameForm {
     Label1035,
     /// As namespaces are: a label, of which dots are told apart.
     LabelWithoutDots,
+    /// Whatever can stand in a path.
+    PathSegment,
 }
 
 impl NameForm {
@@ -31,6 +33,7 @@ impl NameForm {
             Self::Label1035 => format::dns_1035_label(name),
             Self::LabelWithoutDots if name.contains('.') => vec!["must not contain dots".to_owned()],
             Self::LabelWithoutDots => format::dns_label(name),
+            Self::PathSegment => format::path_segment(name),
         }
     }
 }

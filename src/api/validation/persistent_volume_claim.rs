@@ -40,7 +40,7 @@ pub fn access_modes(modes: &[String], path: &Path, errors: &mut ErrorList) {
     }
 }
 
-fn claim_spec(spec: &PersistentVolumeClaimSpec, path: &Path, errors: &mut ErrorList) {
+pub fn claim_spec(spec: &PersistentVolumeClaimSpec, path: &Path, errors: &mut ErrorList) {
     access_modes(spec.access_modes.as_deref().unwrap_or_default(), &path.child("accessModes"), errors);
     label_selector(spec.selector.as_ref(), &path.child("selector"), errors);
     let at = path.child("resources");

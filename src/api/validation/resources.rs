@@ -84,7 +84,7 @@ pub fn quota_resource_name(name: &str, path: &Path, errors: &mut ErrorList) {
     }
 }
 
-fn container_resource_name(name: &str, path: &Path, errors: &mut ErrorList) {
+pub fn container_resource_name(name: &str, path: &Path, errors: &mut ErrorList) {
     resource_name(name, path, errors);
     if !name.contains('/') {
         if !CONTAINER_RESOURCES.contains(&name) && !name.starts_with(HUGE_PAGES) {

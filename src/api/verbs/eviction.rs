@@ -1,4 +1,4 @@
-//! Evicting a pod: a deletion that says why. Budgets, which may forbid it, are not served.
+//! Evicting a pod: a deletion that says why. Budgets, which may forbid it, are not heeded.
 
 use serde_json::{Value, json};
 

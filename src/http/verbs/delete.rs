@@ -8,9 +8,9 @@ use super::{collection, read_body, shape};
 use crate::api::client::DeleteOptions;
 use crate::api::kinds::KindRef;
 use crate::api::status::Status;
-use crate::api::verbs::{Change, Mutation, Target};
+use crate::api::verbs::{Change, Deleted, Mutation, Target};
 use crate::http::front::Exchange;
-use crate::http::negotiation::Offer;
+use crate::http::negotiation::{Offer, Representation};
 use crate::http::{body, options, response};
 
 pub async fn object(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
@@ -18,6 +18,18 @@ pub async fn object(exchange: &Exchange, target: &Target, payload: web::Payload)
     let options = delete_options(exchange, payload).await?;
     let asked = exchange.ask(|| Mutation::of(target, Change::Delete { options: options.clone() }));
     let deleted = exchange.told(asked, exchange.front.api.delete(&exchange.user, target, &options).await)?;
+    let mut response = answer(exchange, representation, target, &options, &deleted)?;
+    warn_of_orphans(&target.kind, &options, &mut response);
+    Ok(response)
+}
+
+fn answer(
+    exchange: &Exchange,
+    representation: Representation,
+    target: &Target,
+    options: &DeleteOptions,
+    deleted: &Deleted,
+) -> Result<HttpResponse, Status> {
     let kind = &target.kind;
     if deleted.gone && !kind.traits.answers_deleted {
         let mut details = json!({"name": target.name, "kind": kind.plural, "uid": deleted.object.uid()});
@@ -40,7 +52,21 @@ pub async fn collection(exchange: &Exchange, kind: &KindRef, namespace: &str, pa
     let change = || Change::DeleteCollection { selection: list.clone(), options: options.clone() };
     let asked = exchange.ask(|| Mutation::of_collection(kind, namespace, change()));
     let deleted = exchange.told(asked, exchange.front.api.delete_collection(&exchange.user, kind, namespace, &list, &options).await)?;
-    collection::respond(exchange, representation, kind, &deleted).await
+    let mut response = collection::respond(exchange, representation, kind, &deleted).await?;
+    warn_of_orphans(kind, &options, &mut response);
+    Ok(response)
+}
+
+/// Upstream says so of jobs, whose pods outlive them for the sake of old clients.
+fn warn_of_orphans(kind: &KindRef, options: &DeleteOptions, response: &mut HttpResponse) {
+    if kind.traits.warns_of_orphans && options.orphan_dependents.is_none() && options.propagation.is_none() {
+        let plural = kind.plural;
+        let warning = format!(
+            "child pods are preserved by default when {plural} are deleted; set propagationPolicy=Background to remove them or set \
+             propagationPolicy=Orphan to suppress this warning"
+        );
+        response::warn(response, &[warning]);
+    }
 }
 
 /// From the body if there is one, else from the query.

@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
-use super::column::since;
+use super::column::{human, since};
 use super::fields::Fields;
 
+pub mod autoscaling;
 pub mod cluster;
 pub mod event;
+pub mod job;
 pub mod pod;
 pub mod service;
 pub mod storage;
+pub mod workload;
 
 const NONE: &str = "<none>";
 const UNSET: &str = "<unset>";

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::api::kinds::fields::Fields;
 
+mod apps;
+mod autoscaling;
+mod batch;
 mod cluster;
 mod config;
 mod container;
@@ -15,6 +18,9 @@ mod service;
 mod storage;
 mod volume;
 
+pub use apps::{daemon_set, deployment, replica_set, stateful_set};
+pub use autoscaling::{horizontal_pod_autoscaler, horizontal_pod_autoscaler_v1};
+pub use batch::{cron_job, job};
 pub use cluster::{endpoint_slice, limit_range, namespace, node, priority_class};
 pub use config::secret;
 pub use pod::{pod, pod_template, replication_controller};

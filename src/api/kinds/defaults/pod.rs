@@ -23,10 +23,8 @@ pub fn pod(pod: &mut Value) {
     }
 }
 
-pub fn pod_template(template: &mut Value) {
-    if let Some(spec) = template.always(&["template", "spec"]) {
-        pod_spec(spec);
-    }
+pub fn pod_template(object: &mut Value) {
+    template(object);
 }
 
 /// The labels of the template become the selector's and the controller's own where these have none.
@@ -45,6 +43,13 @@ pub fn replication_controller(controller: &mut Value) {
         {
             *labels_of = labels.clone();
         }
+    }
+}
+
+/// Of the template of something that Go always has one in.
+pub(super) fn template(spec: &mut Value) {
+    if let Some(pod) = spec.always(&["template", "spec"]) {
+        pod_spec(pod);
     }
 }
 

@@ -22,7 +22,7 @@ pub use placement::TAINT_EFFECTS;
 pub use qos::{qos_class, qos_class_of};
 pub use security::struct_of;
 pub use update::{ephemeral_containers_update, pod_resize, pod_status_update, pod_update};
-pub use warnings::{pod_template_warnings, pod_warnings, replication_controller_warnings};
+pub use warnings::{name_warnings, pod_template_warnings, pod_warnings, replication_controller_warnings, template_warnings};
 
 use super::format::{dns_label, dns_subdomain, qualified_name};
 use super::object_meta::{annotations, labels, object_meta, object_meta_update};
@@ -207,16 +207,20 @@ fn resource_claims<'a>(claims: &'a [PodResourceClaim], path: &Path, errors: &mut
 
 /// A template, within a PodTemplate or a controller. Upstream reports wrong labels outside `metadata`.
 pub fn template_spec(template: &PodTemplateSpec, path: &Path, errors: &mut ErrorList) {
-    let metadata = template.metadata.as_ref();
-    labels(metadata.and_then(|metadata| metadata.labels.as_ref()), &path.child("labels"), errors);
-    annotations(metadata.and_then(|metadata| metadata.annotations.as_ref()), &path.child("annotations"), errors);
-    check_deletion_cost(metadata.and_then(|metadata| metadata.annotations.as_ref()), &path.child("annotations"), errors);
+    template_metadata(template, path, errors);
     let empty = PodSpec::default();
     let spec = template.spec.as_ref().unwrap_or(&empty);
     pod_spec(spec, &path.child("spec"), errors);
     if spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()) {
         errors.forbidden(&path.child("spec").child("ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
+}
+
+pub fn template_metadata(template: &PodTemplateSpec, path: &Path, errors: &mut ErrorList) {
+    let metadata = template.metadata.as_ref();
+    labels(metadata.and_then(|metadata| metadata.labels.as_ref()), &path.child("labels"), errors);
+    annotations(metadata.and_then(|metadata| metadata.annotations.as_ref()), &path.child("annotations"), errors);
+    check_deletion_cost(metadata.and_then(|metadata| metadata.annotations.as_ref()), &path.child("annotations"), errors);
 }
 
 /// A new PodTemplate.

@@ -1,8 +1,9 @@
 //! What of a pod is allowed but probably not meant.
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplate, ReplicationController};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplate, PodTemplateSpec, ReplicationController};
 
 use crate::api::validation::Path;
+use crate::api::validation::format::dns_label;
 use crate::api::validation::resources::amount;
 
 /// Labels of nodes that were renamed, since when, and to what.
@@ -38,6 +39,21 @@ pub fn replication_controller_warnings(controller: &ReplicationController, old: 
         }
         _ => Vec::new(),
     }
+}
+
+/// Of the template within a controller or a job.
+pub fn template_warnings(template: &PodTemplateSpec, path: &Path) -> Vec<String> {
+    template.spec.as_ref().map_or_else(Vec::new, |spec| spec_warnings(spec, &path.child("spec")))
+}
+
+/// Of the name of what names its pods.
+pub fn name_warnings(name: Option<&str>) -> Vec<String> {
+    let wrong = dns_label(name.unwrap_or_default());
+    if wrong.is_empty() {
+        return Vec::new();
+    }
+    let why = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended";
+    vec![format!("metadata.name: {why}: [{}]", wrong.join(" "))]
 }
 
 fn spec_warnings(spec: &PodSpec, path: &Path) -> Vec<String> {
