@@ -1,8 +1,10 @@
 //! What objects are and what may be done to them. No actors, no HTTP.
 
 pub mod admission;
+pub(in crate::api) mod api_services;
 pub mod bootstrap;
 pub mod client;
+pub(in crate::api) mod flow_control;
 pub mod kinds;
 pub mod node_graph;
 pub mod object;

@@ -1,17 +1,21 @@
 //! The kinds: one declaration each. Routing, discovery, tables, storage keys and watches follow from it.
 
+mod admission_registration;
 mod cells;
 mod cluster;
 mod column;
 mod config;
 mod defaults;
 mod event;
-mod fields;
+mod extension;
+pub(in crate::api) mod fields;
+mod flow_control;
 mod glance;
 mod judges;
 mod kind;
 mod limits;
 mod pod;
+mod rbac;
 mod registry;
 mod service;
 mod service_type;

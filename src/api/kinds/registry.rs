@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
 
-use super::{Kind, KindRef, cluster, config, event, limits, pod, service, storage};
+use super::{Kind, KindRef, admission_registration, cluster, config, event, extension, flow_control, limits, pod, rbac, service, storage};
 
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
@@ -29,6 +29,10 @@ fn by_kind(kind: &KindRef) -> Name<'_> {
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::default();
     for kind in [
+        admission_registration::mutating_webhook_configuration(),
+        admission_registration::validating_admission_policy(),
+        admission_registration::validating_admission_policy_binding(),
+        admission_registration::validating_webhook_configuration(),
         cluster::component_status(),
         cluster::lease(),
         cluster::namespace(),
@@ -39,11 +43,19 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         config::service_account(),
         event::core_event(),
         event::event(),
+        extension::api_service(),
+        extension::custom_resource_definition(),
+        flow_control::flow_schema(),
+        flow_control::priority_level_configuration(),
         limits::limit_range(),
         limits::resource_quota(),
         pod::pod(),
         pod::pod_template(),
         pod::replication_controller(),
+        rbac::cluster_role(),
+        rbac::cluster_role_binding(),
+        rbac::role(),
+        rbac::role_binding(),
         service::endpoint_slice(),
         service::endpoints(),
         service::service(),

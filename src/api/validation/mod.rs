@@ -1,13 +1,20 @@
 //! Judgments on complete, typed objects: every wrong field named in one answer, in upstream's order and words.
 
 pub mod access_review;
+pub mod admission_policy;
+mod admission_rule;
+pub mod api_service;
 pub mod cluster;
+mod conditions;
 pub mod config;
+pub mod custom_resource_definition;
 mod difference;
 pub mod endpoints;
 mod error_list;
 pub mod event;
+mod expression;
 mod file_path;
+pub mod flow_control;
 pub mod format;
 mod label_selector;
 pub mod limits;
@@ -18,12 +25,16 @@ mod path;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
 pub mod pod;
+pub mod rbac;
 pub mod replication_controller;
 mod resources;
 pub mod service;
 mod volume_source;
+mod webhook;
+pub mod webhook_configuration;
 mod words;
 
 pub use error_list::{ErrorList, FieldError, FieldErrorKind, IMMUTABLE, Shown};
+use error_list::internal;
 pub use object_meta::NameForm;
 pub use path::Path;

@@ -5,9 +5,13 @@ use serde_json::Value;
 use super::column::since;
 use super::fields::Fields;
 
+pub mod admission_registration;
 pub mod cluster;
 pub mod event;
+pub mod extension;
+pub mod flow_control;
 pub mod pod;
+pub mod rbac;
 pub mod service;
 pub mod storage;
 
