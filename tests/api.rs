@@ -3,6 +3,7 @@
 mod api {
     mod admission;
     mod bootstrap;
+    mod extensions;
     mod selections;
     mod services;
     mod subresources;

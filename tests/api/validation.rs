@@ -26,13 +26,13 @@ fn lines(errors: ErrorList) -> Vec<String> {
     errors.0.into_iter().map(|error| format!("{}: {}", error.field, error.message)).collect()
 }
 
-fn judge(name: &str, object: Value) -> Vec<String> {
+pub fn judge(name: &str, object: Value) -> Vec<String> {
     let kind = kind(name);
     lines(kind.judges.create(&complete(kind, object)).errors)
 }
 
 /// A change of a complete object by a JSON merge patch.
-fn judge_update(name: &str, object: Value, change: Value, subresource: Option<Subresource>) -> Vec<String> {
+pub fn judge_update(name: &str, object: Value, change: Value, subresource: Option<Subresource>) -> Vec<String> {
     let kind = kind(name);
     let old = complete(kind, object);
     let mut new = old.clone();

@@ -19,6 +19,7 @@ use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::clock;
+use crate::runtime::store::Stored;
 
 /// Reconciles one definition at a time, whatever changed in whichever: a name that one lets go, another may get.
 pub struct Definitions {

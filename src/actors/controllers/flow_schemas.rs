@@ -10,6 +10,7 @@ use crate::api::client::{ClientRef, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
 use crate::runtime::clock;
+use crate::runtime::store::Stored;
 
 /// Reconciles one flow schema at a time.
 pub struct FlowSchemas {
@@ -67,8 +68,7 @@ impl Reconciler for FlowSchemas {
 
 /// Sets the condition that says whether the level is missing; whether that changed anything.
 fn tell(schema: &mut Value, level: &str, is_there: bool, now: Timestamp) -> bool {
-    let (status, reason, exists) =
-        if is_there { ("False", "Found", "it exists") } else { ("True", "NotFound", "there is no such object") };
+    let (status, reason, exists) = if is_there { ("False", "Found", "it exists") } else { ("True", "NotFound", "there is no such object") };
     let message = format!("This FlowSchema references the PriorityLevelConfiguration object named {level:?} and {exists}");
     let mut conditions = schema["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let old = conditions.iter_mut().find(|condition| condition["type"] == "Dangling");

@@ -43,12 +43,7 @@ pub fn validating_admission_policy() -> Kind {
         .categories(&CATEGORIES)
         .subresources(&[Subresource::Status])
         .traits(Traits { status_depends_on: Some(&[]), ..writes() })
-        .columns([
-            name(),
-            computed("Validations", cells::validations).of("integer"),
-            computed("ParamKind", cells::parameter_kind),
-            age(),
-        ])
+        .columns([name(), computed("Validations", cells::validations).of("integer"), computed("ParamKind", cells::parameter_kind), age()])
         .defaults(defaults::validating_admission_policy)
         .prepare(|_| {}, strategy::status_only)
         .judges(Judges::new(policies::policy, policies::policy_update).subresource(Subresource::Status, policies::policy_status_update))

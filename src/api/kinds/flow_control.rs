@@ -21,7 +21,9 @@ pub fn flow_schema() -> Kind {
         ])
         .defaults(defaults::flow_schema)
         .prepare(|_| {}, strategy::status_only)
-        .judges(Judges::new(judge::flow_schema, judge::flow_schema_update).subresource(Subresource::Status, judge::flow_schema_status_update))
+        .judges(
+            Judges::new(judge::flow_schema, judge::flow_schema_update).subresource(Subresource::Status, judge::flow_schema_status_update),
+        )
 }
 
 pub fn priority_level_configuration() -> Kind {

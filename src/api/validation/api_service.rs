@@ -22,8 +22,10 @@ pub fn api_service(service: &APIService) -> ErrorList {
         group => errors.invalid_each(&path.child("group"), group, dns_subdomain(group)),
     }
     errors.invalid_each(&path.child("version"), &version, dns_1035_label(&version));
-    let priorities =
-        [("groupPriorityMinimum", spec.group_priority_minimum, GROUP_PRIORITY), ("versionPriority", spec.version_priority, VERSION_PRIORITY)];
+    let priorities = [
+        ("groupPriorityMinimum", spec.group_priority_minimum, GROUP_PRIORITY),
+        ("versionPriority", spec.version_priority, VERSION_PRIORITY),
+    ];
     for (field, priority, most) in priorities {
         if !(1..=most).contains(&priority) {
             errors.invalid(&path.child(field), priority, &format!("must be positive and less than {most}"));

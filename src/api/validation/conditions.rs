@@ -1,7 +1,7 @@
 //! Conditions of the type that all kinds share (`metav1.Condition`).
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::format::qualified_name;
 use super::words::one_of;

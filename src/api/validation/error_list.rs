@@ -185,7 +185,9 @@ impl Shown for Value {
 pub fn internal(value: &impl Serialize) -> Value {
     fn renamed(value: Value) -> Value {
         match value {
-            Value::Object(fields) => fields.into_iter().map(|(name, value)| (capitalised(&name), renamed(value))).collect::<Map<_, _>>().into(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(name, value)| (capitalised(&name), renamed(value))).collect::<Map<_, _>>().into()
+            }
             Value::Array(items) => items.into_iter().map(renamed).collect(),
             other => other,
         }

@@ -34,7 +34,7 @@ mod webhook;
 pub mod webhook_configuration;
 mod words;
 
-pub use error_list::{ErrorList, FieldError, FieldErrorKind, IMMUTABLE, Shown};
 use error_list::internal;
+pub use error_list::{ErrorList, FieldError, FieldErrorKind, IMMUTABLE, Shown};
 pub use object_meta::NameForm;
 pub use path::Path;

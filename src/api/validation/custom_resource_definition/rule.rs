@@ -14,8 +14,27 @@ const RULES: &str = "x-kubernetes-validations";
 const REASONS: [&str; 4] = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
 /// CEL's words, which cannot name fields as they are.
 const RESERVED: [&str; 21] = [
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package",
-    "namespace", "return", "var", "void", "while",
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 /// What is said beside the expressions.
@@ -74,14 +93,14 @@ pub fn rules(schema: &Value, uncorrelated: Option<&str>, is_root: bool, path: &P
         let expression = text(rule, "rule");
         match compile(expression, &names) {
             Ok(Type::Bool | Type::Unknown) => {}
-            Ok(_) => errors.invalid(&at.child("rule"), internal(rule), "must evaluate to a bool"),
+            Ok(_) => errors.invalid(&at.child("rule"), internal(rule), "cel expression must evaluate to a bool"),
             Err(why) => errors.invalid(&at.child("rule"), internal(rule), &why),
         }
         let telling = text(rule, "messageExpression");
         let wrong = match compile(telling, &names) {
             _ if telling.is_empty() => None,
             Ok(Type::String | Type::Unknown) => None,
-            Ok(_) => Some("must evaluate to a string".to_owned()),
+            Ok(_) => Some("messageExpression must evaluate to a string".to_owned()),
             Err(why) => Some(format!("messageExpression {why}")),
         };
         if let Some(why) = wrong {

@@ -118,10 +118,14 @@ fn object(value: &Value, schema: &Value, name: &str, path: &Path, errors: &mut E
     if let Some(most) = count(schema, "maxProperties").filter(|most| fields.len() > *most) {
         errors.too_many(path, fields.len(), most);
     }
+    if let Some(least) = count(schema, "minProperties").filter(|least| fields.len() < *least) {
+        errors.invalid(path, json!(fields.len()), &format!("{name} in body should have at least {least} properties"));
+    }
     for (field, inner) in fields {
         let known = set(schema, "properties").and_then(|properties| set(properties, field));
         if let Some(of_field) = known.or(values) {
-            judge(inner, of_field, &format!("{name}.{field}"), &path.child(field), errors);
+            let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
+            judge(inner, of_field, &name, &path.child(field), errors);
         }
     }
 }

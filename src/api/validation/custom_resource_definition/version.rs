@@ -85,10 +85,7 @@ pub fn subresources(subresources: &Value, path: &Path, errors: &mut ErrorList) {
     }
     let (selector, name) = (text(scale, "labelSelectorPath"), at("labelSelectorPath"));
     let place = path.child(&name);
-    if !selector.is_empty()
-        && simple_path(selector, &place, errors)
-        && !selector.starts_with(".spec.")
-        && !selector.starts_with(".status.")
+    if !selector.is_empty() && simple_path(selector, &place, errors) && !selector.starts_with(".spec.") && !selector.starts_with(".status.")
     {
         errors.invalid(&place, selector, "should be a json path under either .spec or .status");
     }

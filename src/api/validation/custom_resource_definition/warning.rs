@@ -8,14 +8,45 @@ use super::{items, schema, set, text};
 
 /// The formats of texts that are known, without dashes.
 const FORMATS: [&str; 30] = [
-    "bsonobjectid", "uri", "email", "hostname", "ipv4", "ipv6", "cidr", "mac", "uuid", "uuid3", "uuid4", "uuid5", "isbn", "isbn10", "isbn13",
-    "creditcard", "ssn", "hexcolor", "rgbcolor", "byte", "password", "date", "duration", "datetime", "k8sshortname", "k8slongname", "int32",
-    "int64", "float", "double",
+    "bsonobjectid",
+    "uri",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "cidr",
+    "mac",
+    "uuid",
+    "uuid3",
+    "uuid4",
+    "uuid5",
+    "isbn",
+    "isbn10",
+    "isbn13",
+    "creditcard",
+    "ssn",
+    "hexcolor",
+    "rgbcolor",
+    "byte",
+    "password",
+    "date",
+    "duration",
+    "datetime",
+    "k8sshortname",
+    "k8slongname",
+    "int32",
+    "int64",
+    "float",
+    "double",
 ];
 
 pub fn warnings(new: &Value, old: Option<&Value>) -> Vec<String> {
     let before: BTreeSet<String> = old.map(unknown_formats).unwrap_or_default().into_iter().collect();
-    unknown_formats(new).into_iter().filter(|format| !before.contains(format)).map(|format| format!("unrecognized format {format:?}")).collect()
+    unknown_formats(new)
+        .into_iter()
+        .filter(|format| !before.contains(format))
+        .map(|format| format!("unrecognized format {format:?}"))
+        .collect()
 }
 
 fn unknown_formats(definition: &Value) -> Vec<String> {

@@ -41,7 +41,10 @@ pub fn must_be(text: &str, names: &Names, wanted: &[Type]) -> Option<String> {
     match wanted {
         _ if wanted.contains(&found) => None,
         [one] => Some(format!("must evaluate to {one} but got {found}")),
-        many => Some(format!("must evaluate to one of [{}]", many.iter().map(Type::to_string).collect::<Vec<_>>().join(" "))),
+        many => {
+            let many: Vec<String> = many.iter().map(Type::to_string).collect();
+            Some(format!("must evaluate to one of [{}] but got {found}", many.join(" ")))
+        }
     }
 }
 
@@ -84,6 +87,6 @@ mod tests {
         let names = Names::new();
         assert_eq!(must_be("true", &names, &[Type::Bool]), None);
         assert_eq!(must_be("'x'", &names, &[Type::Bool]).unwrap(), "must evaluate to bool but got string");
-        assert_eq!(must_be("1", &names, &[Type::String, Type::Null]).unwrap(), "must evaluate to one of [string null_type]");
+        assert_eq!(must_be("1", &names, &[Type::String, Type::Null]).unwrap(), "must evaluate to one of [string null_type] but got int");
     }
 }
