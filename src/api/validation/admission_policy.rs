@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::admission_rule::{FAILURE_POLICIES, match_conditions, match_resources};
 use super::conditions::conditions;
-use super::expression::{Names, Type, compile, must_be};
+use super::expression::{Names, Type, compile, is_reserved, must_be};
 use super::format::{dns_1035_label, dns_subdomain, path_segment, qualified_name};
 use super::label_selector::label_selector;
 use super::object_meta::object_meta;
@@ -19,31 +19,6 @@ const MOST_ANNOTATIONS: usize = 20;
 const ANNOTATION_LENGTH: usize = 5 * 1024;
 const REASONS: [&str; 3] = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
 const ACTIONS: [&str; 3] = ["Audit", "Deny", "Warn"];
-/// CEL's words that name nothing.
-const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 /// What an expression about a request may name.
 pub fn request_names() -> Names {
     let kind = || Type::object([("group", Type::String), ("version", Type::String), ("kind", Type::String)]);
@@ -231,7 +206,7 @@ fn variables(variables: &[Variable], names: &mut Names, path: &Path, errors: &mu
 fn is_identifier(name: &str) -> bool {
     name.starts_with(|first: char| first == '_' || first.is_ascii_alphabetic())
         && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-        && !RESERVED.contains(&name)
+        && !is_reserved(name)
 }
 
 fn validation(validation: &Validation, names: &Names, path: &Path, errors: &mut ErrorList) {

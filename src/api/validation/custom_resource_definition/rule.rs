@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::expression::{Names, Type, compile, mentions};
+use super::super::expression::{Names, Type, compile, is_reserved, mentions};
 use super::super::words::one_of;
 use super::super::{ErrorList, Path, internal};
 use super::field_path::{Arrays, field_path};
@@ -12,31 +12,6 @@ use super::{entries, flag, items, set, structural, text};
 
 const RULES: &str = "x-kubernetes-validations";
 const REASONS: [&str; 4] = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
-/// CEL's words, which cannot name fields as they are.
-const RESERVED: [&str; 21] = [
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
-
 /// What is said beside the expressions.
 pub fn forms(schema: &Value, path: &Path, errors: &mut ErrorList) {
     let path = path.child(RULES);
@@ -157,7 +132,7 @@ fn fields(schema: &Value, is_object: bool) -> BTreeMap<String, Type> {
 
 /// The name of a field as CEL can say it.
 fn escaped(name: &str) -> String {
-    if RESERVED.contains(&name) {
+    if is_reserved(name) {
         return format!("__{name}__");
     }
     name.replace("__", "__underscores__").replace('.', "__dot__").replace('-', "__dash__").replace('/', "__slash__")

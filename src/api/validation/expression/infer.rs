@@ -4,10 +4,10 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, MapExpr, SelectExpr, operators};
 
 use super::functions::{self, BINDERS, NAMESPACES};
-use super::{Names, Type};
+use super::{Names, Type, is_among};
 
 /// CEL's names of types are values, too.
-const TYPES: [&str; 11] = ["bool", "bytes", "double", "duration", "int", "list", "map", "null_type", "string", "timestamp", "uint"];
+const TYPES: &str = "bool bytes double duration int list map null_type string timestamp uint";
 
 type Found = Result<Type, String>;
 
@@ -30,7 +30,7 @@ pub fn infer(expression: &IdedExpr, names: &Names) -> Found {
 fn ident(name: &str, names: &Names) -> Found {
     match names.get(name) {
         Some(known) => Ok(known.clone()),
-        None if TYPES.contains(&name) => Ok(Type::Unknown),
+        None if is_among(name, TYPES) => Ok(Type::Unknown),
         None => Err(format!("undeclared reference to '{name}' (in container '')")),
     }
 }
@@ -92,11 +92,11 @@ fn comprehension(all: &ComprehensionExpr, names: &Names) -> Found {
 }
 
 fn call(call: &CallExpr, names: &Names) -> Found {
-    if BINDERS.contains(&call.func_name.as_str()) {
+    if is_among(&call.func_name, BINDERS) {
         return Ok(Type::Unknown);
     }
     let target = match call.target.as_deref() {
-        Some(IdedExpr { expr: Expr::Ident(name), .. }) if NAMESPACES.contains(&name.as_str()) && !names.contains_key(name) => None,
+        Some(IdedExpr { expr: Expr::Ident(name), .. }) if is_among(name, NAMESPACES) && !names.contains_key(name) => None,
         Some(target) => Some(infer(target, names)?),
         None => None,
     };

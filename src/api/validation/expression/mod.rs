@@ -16,6 +16,19 @@ pub use types::Type;
 /// What an expression may name, and the types of that.
 pub type Names = BTreeMap<String, Type>;
 
+/// CEL's words that name nothing.
+const RESERVED: &str =
+    "true false null in as break const continue else for function if import let loop package namespace return var void while";
+
+/// Whether a word cannot be a name.
+pub fn is_reserved(word: &str) -> bool {
+    is_among(word, RESERVED)
+}
+
+fn is_among(word: &str, words: &str) -> bool {
+    words.split_whitespace().any(|one| one == word)
+}
+
 /// The type of an expression.
 ///
 /// # Errors
