@@ -4,6 +4,7 @@ mod api {
     mod admission;
     mod applying;
     mod bootstrap;
+    mod extensions;
     mod selections;
     mod services;
     mod subresources;

@@ -1,16 +1,21 @@
-//! What a cluster has from its first moment on: the system's namespaces and priority classes, and the service by which pods find the API.
+//! What a cluster has from its first moment on: the system's namespaces and priority classes, how its API shares itself out, and the service by
+//! which pods find it.
 
 use std::net::SocketAddr;
 
+use futures::future::try_join_all;
 use k8s_openapi::Resource;
 use k8s_openapi::api::core::v1::{Endpoints, Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use serde_json::{Value, json};
 
 use super::kinds::Registry;
 use super::status::Status;
 use super::verbs::{Api, Call};
+use super::{api_services, flow_control};
 
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const CLASSES: [(&str, i32, &str); 2] = [
@@ -35,6 +40,9 @@ pub async fn bootstrap(api: &Api, advertised: SocketAddr) -> Result<(), Status> 
     for (name, value, description) in CLASSES {
         ensure::<PriorityClass>(api, "", json!({"metadata": {"name": name}, "value": value, "description": description})).await?;
     }
+    try_join_all(flow_control::levels().into_iter().map(|level| ensure::<PriorityLevelConfiguration>(api, "", level))).await?;
+    try_join_all(flow_control::schemas().into_iter().map(|schema| ensure::<FlowSchema>(api, "", schema))).await?;
+    try_join_all(api_services::local().into_iter().map(|service| register(api, service))).await?;
     ensure::<Service>(api, "default", service(api, advertised)).await?;
     let (ip, port) = (advertised.ip().to_string(), advertised.port());
     let ports = json!([{"name": "https", "port": port, "protocol": "TCP"}]);
@@ -60,6 +68,15 @@ fn service(api: &Api, advertised: SocketAddr) -> Value {
         "metadata": {"name": API, "labels": {"component": "apiserver", "provider": "kubernetes"}},
         "spec": {"clusterIP": ip, "ports": [{"name": "https", "port": 443, "targetPort": advertised.port()}]},
     })
+}
+
+/// Says that the server answers for a group, once.
+async fn register(api: &Api, service: Value) -> Result<(), Status> {
+    let kind = Registry::built_in().of::<APIService>();
+    match api.get(kind, "", service["metadata"]["name"].as_str().unwrap_or_default()).await {
+        Err(status) if status.is_not_found() => api.establish(kind, "", service).await,
+        found => found.map(drop),
+    }
 }
 
 async fn ensure<K: Resource>(api: &Api, namespace: &str, body: Value) -> Result<(), Status> {

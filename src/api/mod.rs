@@ -2,8 +2,10 @@
 
 pub mod admission;
 pub(in crate::api) mod apply;
+pub(in crate::api) mod api_services;
 pub mod bootstrap;
 pub mod client;
+pub(in crate::api) mod flow_control;
 pub mod kinds;
 pub mod node_graph;
 pub mod object;

@@ -1,10 +1,12 @@
 //! The controllers: each a reconciler and its list of watched kinds, run by the same actor.
 
 mod controller;
+mod definitions;
 mod endpoints;
 mod eviction;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod flow_schemas;
 mod garbage;
 mod namespace;
 mod namespace_defaults;
@@ -24,8 +26,10 @@ mod tools;
 mod volumes;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
+pub use definitions::Definitions;
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
 pub use eviction::TaintEviction;
+pub use flow_schemas::FlowSchemas;
 pub use garbage::Garbage;
 pub use namespace::Namespaces;
 pub use namespace_defaults::NamespaceDefaults;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    ClaimProtection, Controller, EndpointSlices, Endpoints, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage,
-    Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
+    ClaimProtection, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
+    Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
 use crate::api::tokens::Tokens;
@@ -57,6 +57,8 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(move |tools| VolumeBinder::new(tools, volume_events.clone()));
     cast.start(ClaimProtection::new);
     cast.start(VolumeProtection::new);
+    cast.start(Definitions::new);
+    cast.start(FlowSchemas::new);
 }
 
 struct Cast<'a> {

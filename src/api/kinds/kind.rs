@@ -10,6 +10,7 @@ use super::column::{self, Column};
 use super::glance::glance;
 use super::judges::{Judge, Judges, Lenient};
 use crate::api::object::Object;
+use crate::api::schema::Facts;
 
 /// Kinds are shared by all who name them.
 pub type KindRef = Arc<Kind>;
@@ -167,7 +168,7 @@ pub struct Kind {
 impl Kind {
     /// A namespaced kind with no columns but name and time of creation.
     pub fn new<K: Resource>(plural: &'static str, short_names: &[&'static str]) -> Self {
-        let group_name = K::GROUP.split('.').next().filter(|first| !first.is_empty()).unwrap_or("core");
+        let schema = Facts::get().kind(K::API_VERSION, K::KIND).expect("every built-in kind has a type");
         Self {
             group: K::GROUP,
             version: K::VERSION,
@@ -183,7 +184,7 @@ impl Kind {
             selectable: Vec::new(),
             delete_collection: true,
             collection: plural.into(),
-            schema: format!("{group_name}.{}.{}", K::VERSION, K::KIND),
+            schema: schema.name.to_owned(),
             traits: Traits::default(),
             defaults: |_| {},
             prepare_create: |_| {},

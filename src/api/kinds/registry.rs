@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
 
-use super::{Kind, KindRef, apps, autoscaling, batch, cluster, config, event, limits, pod, policy, service, storage};
+use super::{Kind, KindRef, admission_registration, apps, autoscaling, batch, cluster, config, event, extension, flow_control, limits, pod, policy, rbac, service, storage};
 
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
@@ -38,6 +38,10 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         autoscaling::horizontal_pod_autoscaler_v1(),
         batch::cron_job(),
         batch::job(),
+        admission_registration::mutating_webhook_configuration(),
+        admission_registration::validating_admission_policy(),
+        admission_registration::validating_admission_policy_binding(),
+        admission_registration::validating_webhook_configuration(),
         cluster::component_status(),
         cluster::lease(),
         cluster::namespace(),
@@ -48,12 +52,20 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         config::service_account(),
         event::core_event(),
         event::event(),
+        extension::api_service(),
+        extension::custom_resource_definition(),
+        flow_control::flow_schema(),
+        flow_control::priority_level_configuration(),
         limits::limit_range(),
         limits::resource_quota(),
         pod::pod(),
         pod::pod_template(),
         pod::replication_controller(),
         policy::pod_disruption_budget(),
+        rbac::cluster_role(),
+        rbac::cluster_role_binding(),
+        rbac::role(),
+        rbac::role_binding(),
         service::endpoint_slice(),
         service::endpoints(),
         service::service(),

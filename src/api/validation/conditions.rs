@@ -1,5 +1,7 @@
 //! Conditions as `metav1.Condition` has them: what a status says of its object.
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use serde::Deserialize;
 
 use super::format::qualified_name;
@@ -23,6 +25,20 @@ pub struct Condition {
     last_transition_time: Option<String>,
     reason: String,
     message: String,
+}
+
+impl From<&meta::Condition> for Condition {
+    fn from(condition: &meta::Condition) -> Self {
+        let meta::Condition { last_transition_time: meta::Time(time), .. } = condition;
+        Self {
+            kind: condition.type_.clone(),
+            status: condition.status.clone(),
+            observed_generation: condition.observed_generation,
+            last_transition_time: (*time != Timestamp::UNIX_EPOCH).then(|| time.to_string()),
+            reason: condition.reason.clone(),
+            message: condition.message.clone(),
+        }
+    }
 }
 
 pub fn conditions(conditions: &[Condition], path: &Path, errors: &mut ErrorList) {

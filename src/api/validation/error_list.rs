@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::Path;
 
@@ -178,6 +179,24 @@ impl Shown for Value {
     fn shown(&self) -> String {
         self.to_string()
     }
+}
+
+/// A struct of upstream's internal version, which goes by the names that its fields have in Go.
+pub fn internal(value: &impl Serialize) -> Value {
+    fn renamed(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                fields.into_iter().map(|(name, value)| (capitalised(&name), renamed(value))).collect::<Map<_, _>>().into()
+            }
+            Value::Array(items) => items.into_iter().map(renamed).collect(),
+            other => other,
+        }
+    }
+    fn capitalised(name: &str) -> String {
+        let mut characters = name.chars();
+        characters.next().map(|first| first.to_ascii_uppercase().to_string() + characters.as_str()).unwrap_or_default()
+    }
+    renamed(serde_json::to_value(value).unwrap_or_default())
 }
 
 /// A text in Go's quotation marks (`%q`).

@@ -64,6 +64,14 @@ pub fn dns_subdomain(text: &str) -> Wrong {
     longer(text, SUBDOMAIN_LENGTH).into_iter().chain(ill_formed(text.split('.').all(is_label), SUBDOMAIN)).collect()
 }
 
+/// A name that stands in a path as it is.
+pub fn path_segment(text: &str) -> Wrong {
+    match text {
+        "." | ".." => vec![format!("may not be '{text}'")],
+        _ => ["/", "%"].into_iter().filter(|part| text.contains(part)).map(|part| format!("may not contain '{part}'")).collect(),
+    }
+}
+
 /// A label's key, and whatever else is named like one: `example.com/name` or `name`.
 pub fn qualified_name(text: &str) -> Wrong {
     let mut wrong = Wrong::new();

@@ -21,7 +21,7 @@ pub enum NameForm {
     Label1035,
     /// As namespaces are: a label, of which dots are told apart.
     LabelWithoutDots,
-    /// Whatever can stand in a path.
+    /// As roles are: whatever can stand in a path.
     PathSegment,
 }
 
@@ -40,14 +40,19 @@ impl NameForm {
 
 /// A new object's metadata.
 pub fn object_meta(meta: &ObjectMeta, namespaced: bool, form: NameForm, path: &Path) -> ErrorList {
+    named_object_meta(meta, namespaced, |name| form.judge(name), path)
+}
+
+/// The same for a kind whose names are judged by more than their form.
+pub fn named_object_meta(meta: &ObjectMeta, namespaced: bool, judge: impl Fn(&str) -> Wrong, path: &Path) -> ErrorList {
     let mut errors = ErrorList::default();
     if let Some(prefix) = meta.generate_name.as_deref().filter(|prefix| !prefix.is_empty()) {
         let example = prefix.strip_suffix('-').map_or_else(|| prefix.to_owned(), |prefix| format!("{prefix}a"));
-        errors.invalid_each(&path.child("generateName"), prefix, form.judge(&example));
+        errors.invalid_each(&path.child("generateName"), prefix, judge(&example));
     }
     match meta.name.as_deref() {
         None | Some("") => errors.required(&path.child("name"), "name or generateName is required"),
-        Some(name) => errors.invalid_each(&path.child("name"), name, form.judge(name)),
+        Some(name) => errors.invalid_each(&path.child("name"), name, judge(name)),
     }
     match meta.namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
         None if namespaced => errors.required(&path.child("namespace"), ""),

@@ -5,11 +5,15 @@ use serde_json::Value;
 use super::column::{human, since};
 use super::fields::Fields;
 
+pub mod admission_registration;
 pub mod autoscaling;
 pub mod cluster;
 pub mod event;
+pub mod extension;
+pub mod flow_control;
 pub mod job;
 pub mod pod;
+pub mod rbac;
 pub mod service;
 pub mod storage;
 pub mod workload;

@@ -10,10 +10,14 @@ use crate::api::kinds::fields::Fields;
 mod apps;
 mod autoscaling;
 mod batch;
+mod admission_registration;
 mod cluster;
 mod config;
 mod container;
+mod extension;
+mod flow_control;
 mod pod;
+mod rbac;
 mod service;
 mod storage;
 mod volume;
@@ -21,9 +25,15 @@ mod volume;
 pub use apps::{daemon_set, deployment, replica_set, stateful_set};
 pub use autoscaling::{horizontal_pod_autoscaler, horizontal_pod_autoscaler_v1};
 pub use batch::{cron_job, job};
+pub use admission_registration::{
+    mutating_webhook_configuration, validating_admission_policy, validating_admission_policy_binding, validating_webhook_configuration,
+};
 pub use cluster::{endpoint_slice, limit_range, namespace, node, priority_class};
 pub use config::secret;
+pub use extension::{api_service, custom_resource_definition};
+pub use flow_control::{flow_schema, priority_level_configuration};
 pub use pod::{pod, pod_template, replication_controller};
+pub use rbac::role_binding;
 pub use service::{endpoints, service};
 pub use storage::{persistent_volume, persistent_volume_claim};
 

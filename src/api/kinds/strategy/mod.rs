@@ -5,12 +5,14 @@ use serde_json::{Map, Value};
 mod apps;
 mod batch;
 mod cluster;
+mod extension;
 mod pod;
 mod storage;
 
 pub use apps::{daemon_set, daemon_set_update, deployment_update, stateful_set, stateful_set_update};
 pub use batch::{job, job_update};
 pub use cluster::{endpoint_slice_update, lease, lease_update, namespace, namespace_update};
+pub use extension::{custom_resource_definition, custom_resource_definition_update, status_only};
 pub use pod::{pod, pod_update};
 pub use storage::{persistent_volume, persistent_volume_claim, persistent_volume_update};
 
