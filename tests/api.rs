@@ -3,8 +3,12 @@
 mod api {
     mod admission;
     mod bootstrap;
+    mod certificates;
+    mod devices;
+    mod networking;
     mod selections;
     mod services;
+    mod storage;
     mod subresources;
     mod validation;
     mod verbs;

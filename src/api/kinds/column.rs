@@ -50,6 +50,12 @@ impl Column {
         self
     }
 
+    /// A column whose texts are of some format.
+    pub fn formatted(mut self, format: &'static str) -> Self {
+        self.format = format;
+        self
+    }
+
     /// A column of another type than `string`.
     pub fn of(mut self, kind: &'static str) -> Self {
         self.kind = kind;
@@ -69,7 +75,7 @@ pub fn computed(name: &'static str, cell: fn(&Value) -> Value) -> Column {
 
 /// The object's name.
 pub fn name() -> Column {
-    Column { format: "name", ..column("Name", "/metadata/name") }
+    column("Name", "/metadata/name").formatted("name")
 }
 
 /// The time since creation.
@@ -91,7 +97,7 @@ pub fn since(time: &str) -> String {
 }
 
 /// A duration in the two units that matter (`duration.HumanDuration`).
-fn human(duration: SignedDuration) -> String {
+pub fn human(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     let (days, years) = (hours / 24, hours / 24 / 365);

@@ -1,21 +1,27 @@
 //! The kinds: one declaration each. Routing, discovery, tables, storage keys and watches follow from it.
 
 mod cells;
+mod certificate;
 mod cluster;
 mod column;
 mod config;
+mod csi;
 mod defaults;
+mod device;
 mod event;
 mod fields;
 mod glance;
 mod judges;
 mod kind;
 mod limits;
+mod networking;
 mod pod;
 mod registry;
+mod runtime_class;
 mod service;
 mod service_type;
 mod storage;
+mod storage_class;
 mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};

@@ -4,7 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
 
-use super::{Kind, KindRef, cluster, config, event, limits, pod, service, storage};
+use super::{
+    Kind, KindRef, certificate, cluster, config, csi, device, event, limits, networking, pod, runtime_class, service, storage, storage_class,
+};
 
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
@@ -29,6 +31,7 @@ fn by_kind(kind: &KindRef) -> Name<'_> {
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::default();
     for kind in [
+        certificate::certificate_signing_request(),
         cluster::component_status(),
         cluster::lease(),
         cluster::namespace(),
@@ -37,18 +40,34 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         config::config_map(),
         config::secret(),
         config::service_account(),
+        csi::csi_driver(),
+        csi::csi_node(),
+        csi::csi_storage_capacity(),
+        csi::volume_attachment(),
+        device::device_class(),
+        device::resource_claim(),
+        device::resource_claim_template(),
+        device::resource_slice(),
         event::core_event(),
         event::event(),
         limits::limit_range(),
         limits::resource_quota(),
+        networking::ingress(),
+        networking::ingress_class(),
+        networking::ip_address(),
+        networking::network_policy(),
+        networking::service_cidr(),
         pod::pod(),
         pod::pod_template(),
         pod::replication_controller(),
+        runtime_class::runtime_class(),
         service::endpoint_slice(),
         service::endpoints(),
         service::service(),
         storage::persistent_volume(),
         storage::persistent_volume_claim(),
+        storage_class::storage_class(),
+        storage_class::volume_attributes_class(),
     ] {
         registry.add(kind);
     }

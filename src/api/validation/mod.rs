@@ -1,16 +1,25 @@
 //! Judgments on complete, typed objects: every wrong field named in one answer, in upstream's order and words.
 
 pub mod access_review;
+mod address;
+pub mod certificate;
 pub mod cluster;
+mod condition;
 pub mod config;
+pub mod csi;
+pub mod device;
 mod difference;
 pub mod endpoints;
 mod error_list;
 pub mod event;
 mod file_path;
 pub mod format;
+pub mod ingress;
+pub mod ingress_class;
+pub mod ip_address;
 mod label_selector;
 pub mod limits;
+pub mod network_policy;
 mod node_selector;
 mod numbers;
 pub mod object_meta;
@@ -20,7 +29,10 @@ pub mod persistent_volume_claim;
 pub mod pod;
 pub mod replication_controller;
 mod resources;
+pub mod runtime_class;
 pub mod service;
+pub mod storage_class;
+pub mod volume_attachment;
 mod volume_source;
 mod words;
 

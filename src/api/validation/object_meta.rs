@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde_json::json;
 
 use super::format::{self, Wrong};
-use super::{ErrorList, Path};
+use super::{ErrorList, Path, address};
 
 /// All annotations of an object together: 256 KiB.
 const ANNOTATIONS_LENGTH: usize = 256 * 1024;
@@ -21,6 +21,9 @@ pub enum NameForm {
     Label1035,
     /// As namespaces are: a label, of which dots are told apart.
     LabelWithoutDots,
+    /// An IP address.
+    Address,
+    Anything,
 }
 
 impl NameForm {
@@ -31,6 +34,8 @@ impl NameForm {
             Self::Label1035 => format::dns_1035_label(name),
             Self::LabelWithoutDots if name.contains('.') => vec!["must not contain dots".to_owned()],
             Self::LabelWithoutDots => format::dns_label(name),
+            Self::Address => address::strict_ip(name),
+            Self::Anything => Wrong::new(),
         }
     }
 }

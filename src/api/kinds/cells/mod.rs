@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
-use super::column::since;
+use super::column::{human, since};
 use super::fields::Fields;
 
+pub mod certificate;
 pub mod cluster;
+pub mod device;
 pub mod event;
+pub mod networking;
 pub mod pod;
 pub mod service;
 pub mod storage;

@@ -10,6 +10,8 @@ use crate::api::kinds::fields::Fields;
 mod cluster;
 mod config;
 mod container;
+mod device;
+mod networking;
 mod pod;
 mod service;
 mod storage;
@@ -17,9 +19,11 @@ mod volume;
 
 pub use cluster::{endpoint_slice, limit_range, namespace, node, priority_class};
 pub use config::secret;
+pub use device::{resource_claim, resource_claim_template};
+pub use networking::{ingress_class, network_policy};
 pub use pod::{pod, pod_template, replication_controller};
 pub use service::{endpoints, service};
-pub use storage::{persistent_volume, persistent_volume_claim};
+pub use storage::{csi_driver, persistent_volume, persistent_volume_claim, storage_class, volume_attachment};
 
 /// Access to parts of an object that is being completed. A part of the wrong type is left alone: decoding reports it.
 pub(super) trait Complete {
