@@ -32,7 +32,8 @@ fn a_request_says_who_asked_whatever_it_said_itself() {
     world(async |world| {
         let user = User { name: "alice".into(), uid: "u".into(), groups: vec!["g".into()], ..User::default() };
         let body = asked(&pem("o"), json!({"username": "bob", "extra": {"a": ["b"]}}));
-        let made = world.api.create(&Call::new(user, WriteOptions::default()), &kind("certificatesigningrequests"), "", body).await.unwrap();
+        let made =
+            world.api.create(&Call::new(user, WriteOptions::default()), &kind("certificatesigningrequests"), "", body).await.unwrap();
         let spec = &made.value()["spec"];
         assert_eq!((&spec["username"], &spec["uid"], &spec["groups"]), (&json!("alice"), &json!("u"), &json!(["g"])));
         assert!(spec.get("extra").is_none());
@@ -45,10 +46,22 @@ fn what_is_wrong_with_a_request_is_said() {
     world(async |world| {
         for (pem, fields, wrong) in [
             (foreign.as_str(), json!({}), "PEM block type must be CERTIFICATE REQUEST"),
-            (&pem("o"), json!({"signerName": "a/b"}), "spec.signerName: Invalid value: \"a\": should be a domain with at least two segments separated by dots"),
-            (&pem("o"), json!({"signerName": "a.b/C"}), "spec.signerName: Invalid value: \"C\": validating label \"C\": a lowercase RFC 1123 subdomain"),
+            (
+                &pem("o"),
+                json!({"signerName": "a/b"}),
+                "spec.signerName: Invalid value: \"a\": should be a domain with at least two segments separated by dots",
+            ),
+            (
+                &pem("o"),
+                json!({"signerName": "a.b/C"}),
+                "spec.signerName: Invalid value: \"C\": validating label \"C\": a lowercase RFC 1123 subdomain",
+            ),
             (&pem("o"), json!({"signerName": "kubernetes.io/legacy-unknown"}), "the legacy signerName is not allowed via this API version"),
-            (&pem("system:masters"), json!({"signerName": "kubernetes.io/kube-apiserver-client"}), "is forbidden: use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed"),
+            (
+                &pem("system:masters"),
+                json!({"signerName": "kubernetes.io/kube-apiserver-client"}),
+                "is forbidden: use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed",
+            ),
         ] {
             let why = world.create("certificatesigningrequests", "", asked(pem, fields)).await.unwrap_err().message;
             assert!(why.contains(wrong), "{why}");

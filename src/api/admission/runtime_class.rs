@@ -45,8 +45,7 @@ fn place(request: &Request, spec: &mut Value, scheduling: &Value) -> Result<(), 
         let own = &mut spec["nodeSelector"][label];
         if !own.is_null() && own != value {
             let (wanted, own) = (value.as_str().unwrap_or_default(), own.as_str().unwrap_or_default());
-            let why =
-                format!("conflict: runtimeClass.scheduling.nodeSelector[{label}] = {wanted}; pod.spec.nodeSelector[{label}] = {own}");
+            let why = format!("conflict: runtimeClass.scheduling.nodeSelector[{label}] = {wanted}; pod.spec.nodeSelector[{label}] = {own}");
             return Err(request.forbidden(&why));
         }
         *own = value.clone();

@@ -9,6 +9,7 @@ use crate::runtime::clock;
 /// One column of `kubectl get`.
 #[derive(Clone, Debug)]
 pub struct Column {
+    /// Empty for a cell without a column.
     pub name: &'static str,
     /// `string`, `integer`, `date`, …
     pub kind: &'static str,
@@ -53,6 +54,12 @@ impl Column {
     /// A column whose texts are of some format.
     pub fn formatted(mut self, format: &'static str) -> Self {
         self.format = format;
+        self
+    }
+
+    /// A cell that no column is declared for; clients do not show it.
+    pub fn undeclared(mut self) -> Self {
+        self.name = "";
         self
     }
 

@@ -37,7 +37,7 @@ pub fn csi_storage_capacity() -> Kind {
     Kind::new::<v1::CSIStorageCapacity>("csistoragecapacities", &[])
         .traits(Traits { conditional_update: true, ..Traits::default() })
         .columns([name(), column("StorageClassName", "/storageClassName"), computed("Capacity", cells::free_capacity)])
-        .judges(Judges::new(judge::csi_storage_capacity, judge::csi_storage_capacity_update))
+        .judges(Judges::new(judge::csi_storage_capacity, judge::csi_storage_capacity_update).warnings(judge::csi_storage_capacity_warnings))
 }
 
 pub fn volume_attachment() -> Kind {
@@ -47,7 +47,7 @@ pub fn volume_attachment() -> Kind {
         .traits(Traits { answers_deleted: true, conditional_update: true, ..Traits::default() })
         .columns([
             name(),
-            column("Attacher", "/spec/attacher"),
+            column("Attacher", "/spec/attacher").formatted("name"),
             column("PV", "/spec/source/persistentVolumeName"),
             column("Node", "/spec/nodeName"),
             column("Attached", "/status/attached").of("boolean"),

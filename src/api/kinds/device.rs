@@ -42,13 +42,7 @@ pub fn resource_slice() -> Kind {
         .cluster_scoped()
         .selectable([selectable("spec.driver", "/spec/driver"), selectable("spec.nodeName", "/spec/nodeName")])
         .traits(Traits { generation: true, answers_deleted: true, ..Traits::default() })
-        .columns([
-            name(),
-            column("Node", "/spec/nodeName"),
-            column("Driver", "/spec/driver"),
-            column("Pool", "/spec/pool/name"),
-            age(),
-        ])
+        .columns([name(), column("Node", "/spec/nodeName"), column("Driver", "/spec/driver"), column("Pool", "/spec/pool/name"), age()])
         .prepare(strategy::resource_slice, |slice, _, _| strategy::resource_slice(slice))
         .judges(Judges::new(judge::resource_slice, judge::resource_slice_update))
 }

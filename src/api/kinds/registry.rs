@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use k8s_openapi::Resource;
 
 use super::{
-    Kind, KindRef, certificate, cluster, config, csi, device, event, limits, networking, pod, runtime_class, service, storage, storage_class,
+    Kind, KindRef, certificate, cluster, config, csi, device, event, limits, networking, pod, runtime_class, service, storage,
+    storage_class,
 };
 
 /// The kinds by the names that requests and objects use.

@@ -8,7 +8,7 @@ use crate::api::validation::runtime_class as judge;
 pub fn runtime_class() -> Kind {
     Kind::new::<v1::RuntimeClass>("runtimeclasses", &[])
         .cluster_scoped()
-        .traits(Traits { conditional_update: true, ..Traits::default() })
+        .traits(Traits { create_on_update: true, conditional_update: true, ..Traits::default() })
         .columns([name(), column("Handler", "/handler"), age()])
-        .judges(Judges::new(judge::runtime_class, judge::runtime_class_update))
+        .judges(Judges::new(judge::runtime_class, judge::runtime_class_update).warnings(judge::runtime_class_warnings))
 }

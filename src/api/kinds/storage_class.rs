@@ -19,7 +19,7 @@ pub fn storage_class() -> Kind {
             age(),
         ])
         .defaults(defaults::storage_class)
-        .judges(Judges::new(judge::storage_class, judge::storage_class_update))
+        .judges(Judges::new(judge::storage_class, judge::storage_class_update).warnings(judge::storage_class_warnings))
 }
 
 pub fn volume_attributes_class() -> Kind {

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::certificates::v1::{
-    CertificateSigningRequest, CertificateSigningRequestCondition, CertificateSigningRequestStatus,
-};
+use k8s_openapi::api::certificates::v1::{CertificateSigningRequest, CertificateSigningRequestCondition, CertificateSigningRequestStatus};
 use serde_json::json;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
 
 use super::difference::difference;
-use super::format::{SUBDOMAIN_LENGTH, LABEL_LENGTH, dns_label, dns_subdomain};
+use super::format::{LABEL_LENGTH, SUBDOMAIN_LENGTH, dns_label, dns_subdomain};
 use super::object_meta::{object_meta, object_meta_update};
 use super::{ErrorList, NameForm, Path};
 
@@ -188,7 +186,11 @@ fn conditions(conditions: Vec<&CertificateSigningRequestCondition>, path: &Path,
 }
 
 fn certificate(request: &CertificateSigningRequest) -> &[u8] {
-    request.status.as_ref().and_then(|status: &CertificateSigningRequestStatus| status.certificate.as_ref()).map_or(&[], |bytes: &ByteString| &bytes.0)
+    request
+        .status
+        .as_ref()
+        .and_then(|status: &CertificateSigningRequestStatus| status.certificate.as_ref())
+        .map_or(&[], |bytes: &ByteString| &bytes.0)
 }
 
 /// Why these are not the certificates that a signer gives: nothing but blocks of certificates, at least one.

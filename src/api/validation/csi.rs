@@ -7,9 +7,10 @@ use super::format::{dns_subdomain, qualified_name};
 use super::label_selector::label_selector;
 use super::numbers::not_negative;
 use super::object_meta::{object_meta, object_meta_update};
+use super::renamed_label::selector_warnings;
 use super::volume_source::csi_driver as driver_name;
 use super::words::one_of;
-use super::{ErrorList, NameForm, Path, resources};
+use super::{ErrorList, NameForm, Path, pod, resources};
 
 const GROUP_POLICIES: [&str; 3] = ["File", "None", "ReadWriteOnceWithFSType"];
 const LIFECYCLE_MODES: [&str; 2] = ["Persistent", "Ephemeral"];
@@ -114,7 +115,7 @@ pub fn csi_node_update(new: &CSINode, old: &CSINode) -> ErrorList {
     let fixed = |driver: &CSINodeDriver| CSINodeDriver { allocatable: None, ..driver.clone() };
     for before in &old.spec.drivers {
         for driver in new.spec.drivers.iter().filter(|driver| driver.name == before.name) {
-            errors.immutable(&Path::new("spec").child("drivers"), &fixed(driver), &fixed(before), json!(fixed(driver)));
+            errors.immutable(&Path::new("spec").child("drivers"), &fixed(driver), &fixed(before), pod::struct_of(&fixed(driver)));
         }
     }
     errors
@@ -129,6 +130,11 @@ pub fn csi_storage_capacity(capacity: &CSIStorageCapacity) -> ErrorList {
         resources::not_negative(&resources::amount(amount), &Path::new("capacity"), &mut errors);
     }
     errors
+}
+
+/// Nodes are no longer named by these labels.
+pub fn csi_storage_capacity_warnings(capacity: &CSIStorageCapacity, _old: Option<&CSIStorageCapacity>) -> Vec<String> {
+    selector_warnings(capacity.node_topology.as_ref(), &Path::new("nodeTopology"))
 }
 
 pub fn csi_storage_capacity_update(new: &CSIStorageCapacity, old: &CSIStorageCapacity) -> ErrorList {

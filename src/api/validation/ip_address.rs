@@ -6,7 +6,7 @@ use serde_json::json;
 use super::address::{is_ipv4_range, strict_cidr};
 use super::format::{dns_subdomain, path_segment};
 use super::object_meta::{object_meta, object_meta_update};
-use super::{ErrorList, IMMUTABLE, NameForm, Path};
+use super::{ErrorList, IMMUTABLE, NameForm, Path, pod};
 
 /// A range of each family.
 const RANGES: usize = 2;
@@ -40,7 +40,7 @@ fn parent_reference(parent: &ParentReference, path: &Path, errors: &mut ErrorLis
 pub fn ip_address_update(new: &IPAddress, old: &IPAddress) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
     let parent = |address: &IPAddress| address.spec.clone().unwrap_or_default().parent_ref;
-    errors.immutable(&Path::new("spec").child("parentRef"), &parent(new), &parent(old), json!(parent(new)));
+    errors.immutable(&Path::new("spec").child("parentRef"), &parent(new), &parent(old), pod::struct_of(&parent(new)));
     errors
 }
 

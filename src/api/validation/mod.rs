@@ -27,6 +27,7 @@ mod path;
 pub mod persistent_volume;
 pub mod persistent_volume_claim;
 pub mod pod;
+mod renamed_label;
 pub mod replication_controller;
 mod resources;
 pub mod runtime_class;

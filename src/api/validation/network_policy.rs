@@ -31,12 +31,16 @@ pub fn network_policy_update(new: &NetworkPolicy, old: &NetworkPolicy) -> ErrorL
 
 /// The rules of a policy, each with its place among those of its direction.
 fn rules(spec: &NetworkPolicySpec) -> impl Iterator<Item = (usize, Rule<'_>)> {
-    let incoming = spec.ingress.iter().flatten().map(|rule| {
-        ("ingress", rule.ports.as_deref().unwrap_or_default(), "from", rule.from.as_deref().unwrap_or_default())
-    });
-    let outgoing = spec.egress.iter().flatten().map(|rule| {
-        ("egress", rule.ports.as_deref().unwrap_or_default(), "to", rule.to.as_deref().unwrap_or_default())
-    });
+    let incoming = spec
+        .ingress
+        .iter()
+        .flatten()
+        .map(|rule| ("ingress", rule.ports.as_deref().unwrap_or_default(), "from", rule.from.as_deref().unwrap_or_default()));
+    let outgoing = spec
+        .egress
+        .iter()
+        .flatten()
+        .map(|rule| ("egress", rule.ports.as_deref().unwrap_or_default(), "to", rule.to.as_deref().unwrap_or_default()));
     incoming.enumerate().chain(outgoing.enumerate())
 }
 

@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use k8s_openapi::api::node::v1::RuntimeClass;
-use serde_json::json;
 
 use super::format::dns_label;
 use super::object_meta::{labels, object_meta, object_meta_update};
+use super::renamed_label::renamed;
 use super::{ErrorList, NameForm, Path, pod, resources};
 
 pub fn runtime_class(class: &RuntimeClass) -> ErrorList {
@@ -28,13 +28,21 @@ fn tolerations(tolerations: &[Toleration], path: &Path, errors: &mut ErrorList) 
     let key = |toleration: &Toleration| Toleration { toleration_seconds: None, ..toleration.clone() };
     for (index, toleration) in tolerations.iter().enumerate() {
         if tolerations[..index].iter().any(|other| key(other) == key(toleration)) {
-            errors.duplicate(&path.index(index), json!(toleration));
+            errors.duplicate(&path.index(index), pod::struct_of(toleration));
         }
     }
 }
 
 pub fn runtime_class_update(new: &RuntimeClass, old: &RuntimeClass) -> ErrorList {
-    let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
+    let mut errors = runtime_class(new);
+    errors.extend(object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata")));
     errors.immutable(&Path::new("handler"), &new.handler, &old.handler, &new.handler);
     errors
+}
+
+/// Nodes are no longer named by these labels.
+pub fn runtime_class_warnings(class: &RuntimeClass, _old: Option<&RuntimeClass>) -> Vec<String> {
+    let selector = class.scheduling.iter().flat_map(|scheduling| scheduling.node_selector.iter().flatten());
+    let path = Path::new("scheduling");
+    selector.filter_map(|(label, _)| Some(format!("{}: {}", path.child("nodeSelector"), renamed(label)?))).collect()
 }

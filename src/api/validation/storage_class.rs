@@ -7,6 +7,7 @@ use k8s_openapi::api::storage::v1::{StorageClass, VolumeAttributesClass};
 
 use super::format::qualified_name;
 use super::object_meta::{object_meta, object_meta_update};
+use super::renamed_label::renamed;
 use super::words::required_one_of;
 use super::{ErrorList, NameForm, Path};
 
@@ -84,6 +85,20 @@ fn topologies(terms: &[TopologySelectorTerm], path: &Path, errors: &mut ErrorLis
         }
         seen.push(keys);
     }
+}
+
+/// Nodes are no longer named by these labels.
+pub fn storage_class_warnings(class: &StorageClass, _old: Option<&StorageClass>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (index, term) in class.allowed_topologies.iter().flatten().enumerate() {
+        let path = Path::new("allowedTopologies");
+        let path = path.index(index);
+        let path = path.child("matchLabelExpressions");
+        for (index, requirement) in term.match_label_expressions.iter().flatten().enumerate() {
+            warnings.extend(renamed(&requirement.key).map(|why| format!("{}: {why}", path.index(index).child("key"))));
+        }
+    }
+    warnings
 }
 
 /// How volumes are made does not change.

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::storage::v1::{VolumeAttachment, VolumeAttachmentSource, VolumeError};
-use serde_json::json;
 
 use super::format::dns_subdomain;
 use super::object_meta::object_meta;
 use super::persistent_volume::inline_volume;
 use super::volume_source::csi_driver;
 use super::words::required;
-use super::{ErrorList, IMMUTABLE, NameForm, Path};
+use super::{ErrorList, IMMUTABLE, NameForm, Path, pod};
 
 /// Keys and values of what a driver says of a volume: 256 KiB.
 const METADATA_LENGTH: usize = 256 * 1024;
@@ -69,7 +68,7 @@ fn volume_error(error: Option<&VolumeError>, path: &Path, errors: &mut ErrorList
 pub fn volume_attachment_update(new: &VolumeAttachment, old: &VolumeAttachment) -> ErrorList {
     let mut errors = whole(new);
     if new.spec != old.spec {
-        errors.invalid(&Path::new("spec"), json!(new.spec), IMMUTABLE);
+        errors.invalid(&Path::new("spec"), pod::struct_of(&new.spec), IMMUTABLE);
     }
     errors
 }

@@ -86,7 +86,9 @@ async fn subresource(
         ("update", S::Status | S::Approval | S::EphemeralContainers | S::Resize | S::Scale | S::Finalize) => {
             write::update(exchange, &target, payload).await
         }
-        ("patch", S::Status | S::Approval | S::EphemeralContainers | S::Resize | S::Scale) => write::patch(exchange, &target, payload).await,
+        ("patch", S::Status | S::Approval | S::EphemeralContainers | S::Resize | S::Scale) => {
+            write::patch(exchange, &target, payload).await
+        }
         ("create", S::Binding | S::Eviction | S::Token) => write::create_subresource(exchange, &target, payload).await,
         ("get", S::Log) | ("get" | "create", S::Exec | S::Attach | S::PortForward) => {
             streams::answer(exchange, &target, subresource, payload).await

@@ -24,7 +24,10 @@ mod tests {
         for (claim, expected) in [
             (json!({}), "pending"),
             (json!({"status": {"allocation": {}}}), "allocated"),
-            (json!({"metadata": {"deletionTimestamp": "t"}, "status": {"allocation": {}, "reservedFor": [{}]}}), "deleted,allocated,reserved"),
+            (
+                json!({"metadata": {"deletionTimestamp": "t"}, "status": {"allocation": {}, "reservedFor": [{}]}}),
+                "deleted,allocated,reserved",
+            ),
         ] {
             assert_eq!(claim_state(&claim), expected);
         }

@@ -8,10 +8,9 @@ mod slice;
 mod status;
 
 use k8s_openapi::api::resource::v1::{DeviceClass, DeviceClassSpec, ResourceClaim, ResourceClaimTemplate, ResourceSlice};
-use serde_json::json;
 
 use super::object_meta::{annotations, labels, object_meta, object_meta_update};
-use super::{ErrorList, NameForm, Path};
+use super::{ErrorList, NameForm, Path, pod};
 
 /// The most requests, selectors, constraints and configurations that each list of them has.
 const LIST_SIZE: usize = 32;
@@ -68,7 +67,7 @@ pub fn resource_claim(claim: &ResourceClaim) -> ErrorList {
 
 pub fn resource_claim_update(new: &ResourceClaim, old: &ResourceClaim) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
-    errors.immutable(&Path::new("spec"), &new.spec, &old.spec, json!(new.spec));
+    errors.immutable(&Path::new("spec"), &new.spec, &old.spec, pod::struct_of(&new.spec));
     claim::devices(new.spec.devices.as_ref(), true, &Path::new("spec").child("devices"), &mut errors);
     errors
 }
@@ -87,7 +86,7 @@ pub fn resource_claim_template(template: &ResourceClaimTemplate) -> ErrorList {
 
 pub fn resource_claim_template_update(new: &ResourceClaimTemplate, old: &ResourceClaimTemplate) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
-    errors.immutable(&Path::new("spec"), &new.spec, &old.spec, json!(new.spec));
+    errors.immutable(&Path::new("spec"), &new.spec, &old.spec, pod::struct_of(&new.spec));
     template_specification(new, true, &mut errors);
     errors
 }

@@ -14,8 +14,23 @@ const DEVICE: &str = "device";
 const DEVICE_FIELDS: [&str; 4] = ["allowMultipleAllocations", "attributes", "capacity", "driver"];
 /// Types, and where functions have their names.
 const NAMES: [&str; 17] = [
-    "base64", "bool", "bytes", "cel", "double", "dyn", "format", "int", "list", "map", "math", "null_type", "optional", "sets", "string",
-    "type", "uint",
+    "base64",
+    "bool",
+    "bytes",
+    "cel",
+    "double",
+    "dyn",
+    "format",
+    "int",
+    "list",
+    "map",
+    "math",
+    "null_type",
+    "optional",
+    "sets",
+    "string",
+    "type",
+    "uint",
 ];
 const ARITHMETIC: [&str; 6] =
     [operators::ADD, operators::SUBSTRACT, operators::MULTIPLY, operators::DIVIDE, operators::MODULO, operators::NEGATE];
@@ -91,7 +106,9 @@ fn undeclared<'e>(expr: &'e IdedExpr, known: &mut Vec<&'e str>) -> Option<(u64, 
             let variables = [loops.iter_var.as_str(), loops.iter_var2.as_deref().unwrap_or_default(), loops.accu_var.as_str()];
             undeclared(&loops.iter_range, known).or_else(|| {
                 within(known, variables, |known| {
-                    [&loops.accu_init, &loops.loop_cond, &loops.loop_step, &loops.result].into_iter().find_map(|part| undeclared(part, known))
+                    [&loops.accu_init, &loops.loop_cond, &loops.loop_step, &loops.result]
+                        .into_iter()
+                        .find_map(|part| undeclared(part, known))
                 })
             })
         }

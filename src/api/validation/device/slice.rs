@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::format::{dns_label, dns_subdomain};
 use super::super::node_selector::node_selector;
-use super::super::{ErrorList, Path};
+use super::super::{ErrorList, Path, pod};
 use super::{each, name, unique};
 
 const DEVICES: usize = 128;
@@ -63,7 +63,7 @@ fn place(spec: &ResourceSliceSpec, path: &Path, errors: &mut ErrorList) {
         node_selector(selector, &path, errors);
         let terms = &selector.node_selector_terms;
         if terms.len() != 1 {
-            errors.invalid(&path.child("nodeSelectorTerms"), json!(terms), "must have exactly one node selector term");
+            errors.invalid(&path.child("nodeSelectorTerms"), pod::struct_of(terms), "must have exactly one node selector term");
         }
     }
     match spec.all_nodes {
@@ -108,8 +108,8 @@ fn attribute(attribute: &DeviceAttribute, path: &Path, errors: &mut ErrorList) {
     }
     let set = [attribute.bool.is_some(), attribute.int.is_some(), attribute.string.is_some(), attribute.version.is_some()];
     match set.iter().filter(|is_set| **is_set).count() {
-        0 => errors.required(path, "exactly one value must be specified"),
+        0 => errors.invalid(path, "", "exactly one value must be specified"),
         1 => {}
-        _ => errors.invalid(path, json!(attribute), "exactly one value must be specified"),
+        _ => errors.invalid(path, pod::struct_of(attribute), "exactly one value must be specified"),
     }
 }

@@ -8,7 +8,7 @@ use super::super::condition::conditions;
 use super::super::format::dns_label;
 use super::super::node_selector::node_selector;
 use super::super::words::{required, required_one_of};
-use super::super::{ErrorList, IMMUTABLE, Path};
+use super::super::{ErrorList, IMMUTABLE, Path, pod};
 use super::claim::Requests;
 use super::{LIST_SIZE, configuration, each, name, unique};
 
@@ -46,7 +46,7 @@ pub fn status(new: &ResourceClaim, old: &ResourceClaim, path: &Path, errors: &mu
     }
     let at = path.child("allocation");
     match (&status.allocation, &old_status.allocation) {
-        (Some(new), Some(old)) if new != old => errors.invalid(&at, json!(new), IMMUTABLE),
+        (Some(new), Some(old)) if new != old => errors.invalid(&at, pod::struct_of(new), IMMUTABLE),
         (Some(new), None) => allocation(new, &names, &at, errors),
         _ => {}
     }
