@@ -56,7 +56,10 @@ fn judge(expression: &str) -> Result<(), String> {
     let program = cel::Program::compile(expression).map_err(|errors| failed(errors.to_string()))?;
     let root = program.expression();
     if let Some((id, why)) = undeclared(root, &mut Vec::new()) {
-        let (line, column) = program.source_info().offset_for(id).unwrap_or((1, 1));
+        let start = program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+        let before: String = expression.chars().take(start).collect();
+        let (line, column) =
+            (before.matches('\n').count() + 1, before.chars().rev().take_while(|character| *character != '\n').count() + 1);
         return Err(failed(format!("ERROR: <input>:{line}:{column}: {why}")));
     }
     if is_no_verdict(&root.expr) { Err("must evaluate to bool".to_owned()) } else { Ok(()) }
