@@ -4,9 +4,13 @@ mod api {
     mod admission;
     mod applying;
     mod bootstrap;
+    mod certificates;
+    mod devices;
     mod extensions;
+    mod networking;
     mod selections;
     mod services;
+    mod storage;
     mod subresources;
     mod validation;
     mod verbs;

@@ -1,8 +1,8 @@
 //! What objects are and what may be done to them. No actors, no HTTP.
 
 pub mod admission;
-pub(in crate::api) mod apply;
 pub(in crate::api) mod api_services;
+pub(in crate::api) mod apply;
 pub mod bootstrap;
 pub mod client;
 pub(in crate::api) mod flow_control;

@@ -1,7 +1,11 @@
 //! What the cluster as a whole has to say about a write: plugins that complete an object or refuse it, each a function of the request,
 //! the object and one snapshot. Their order is upstream's.
 
+mod certificate_subject;
+mod claim_resize;
+mod default_class;
 mod default_toleration_seconds;
+mod device_access;
 mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
@@ -71,17 +75,20 @@ impl Request<'_> {
 type Mutate = fn(&Request, &mut Value) -> Result<(), Status>;
 type Judge = fn(&Request, Option<&Value>) -> Result<(), Status>;
 
-const MUTATING: [Mutate; 7] = [
+const MUTATING: [Mutate; 9] = [
     limit_ranger::admit,
     service_account::admit,
     taint_new_nodes::admit,
     priority::admit,
     default_toleration_seconds::admit,
+    default_class::storage,
     storage_protection::admit,
     runtime_class::admit,
+    default_class::ingress,
 ];
 
-const VALIDATING: [Judge; 2] = [limit_ranger::judge, priority::judge];
+const VALIDATING: [Judge; 5] =
+    [device_access::judge, limit_ranger::judge, priority::judge, claim_resize::judge, certificate_subject::judge];
 
 /// Completes the object that is to be written, or refuses it.
 pub fn mutate(request: &Request, object: &mut Value) -> Result<(), Status> {

@@ -1,4 +1,5 @@
-//! StorageObjectInUseProtection: claims and volumes are held back from deletion while they are used.
+//! StorageObjectInUseProtection: claims, volumes and classes of attributes are held back from deletion while
+//! they are used.
 
 use serde_json::Value;
 
@@ -10,6 +11,8 @@ pub(super) fn admit(request: &Request, object: &mut Value) -> Result<(), Status>
         "kubernetes.io/pvc-protection"
     } else if request.creates("persistentvolumes") {
         "kubernetes.io/pv-protection"
+    } else if request.creates("volumeattributesclasses") {
+        "kubernetes.io/vac-protection"
     } else {
         return Ok(());
     };

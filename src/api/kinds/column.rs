@@ -9,6 +9,7 @@ use crate::runtime::clock;
 /// One column of `kubectl get`.
 #[derive(Clone, Debug)]
 pub struct Column {
+    /// Empty for a cell without a column.
     pub name: &'static str,
     /// `string`, `integer`, `date`, …
     pub kind: &'static str,
@@ -50,6 +51,18 @@ impl Column {
         self
     }
 
+    /// A column whose texts are of some format.
+    pub fn formatted(mut self, format: &'static str) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// A cell that no column is declared for; clients do not show it.
+    pub fn undeclared(mut self) -> Self {
+        self.name = "";
+        self
+    }
+
     /// A column of another type than `string`.
     pub fn of(mut self, kind: &'static str) -> Self {
         self.kind = kind;
@@ -69,7 +82,7 @@ pub fn computed(name: &'static str, cell: fn(&Value) -> Value) -> Column {
 
 /// The object's name.
 pub fn name() -> Column {
-    Column { format: "name", ..column("Name", "/metadata/name") }
+    column("Name", "/metadata/name").formatted("name")
 }
 
 /// The time since creation.
@@ -91,7 +104,7 @@ pub fn since(time: &str) -> String {
 }
 
 /// A duration in the two units that matter (`duration.HumanDuration`).
-pub(super) fn human(duration: SignedDuration) -> String {
+pub fn human(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     let (minutes, hours) = (seconds / 60, seconds / 3600);
     let (days, years) = (hours / 24, hours / 24 / 365);

@@ -26,6 +26,7 @@ pub enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subresource {
     Status,
+    Approval,
     Scale,
     Binding,
     Eviction,
@@ -45,6 +46,7 @@ impl Subresource {
     pub fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
+            Self::Approval => "approval",
             Self::Scale => "scale",
             Self::Binding => "binding",
             Self::Eviction => "eviction",
@@ -118,6 +120,8 @@ pub struct Traits {
     pub status_on_create: bool,
     /// A deletion waits for the grace period, as a pod's does for its kubelet.
     pub graceful: bool,
+    /// The specification of a new object says who asked for it: `username`, `uid`, `groups` and `extra`.
+    pub says_who_asked: bool,
     /// Holds cluster IPs and node ports.
     pub addresses: bool,
     /// Dependents are orphaned when a deletion does not say what should happen to them.

@@ -1,14 +1,17 @@
 //! The kinds: one declaration each. Routing, discovery, tables, storage keys and watches follow from it.
 
+mod admission_registration;
 mod apps;
 mod autoscaling;
 mod batch;
-mod admission_registration;
 mod cells;
+mod certificate;
 mod cluster;
 mod column;
 mod config;
+mod csi;
 mod defaults;
+mod device;
 mod event;
 mod extension;
 pub(in crate::api) mod fields;
@@ -17,13 +20,16 @@ mod glance;
 mod judges;
 mod kind;
 mod limits;
+mod networking;
 mod pod;
 mod policy;
 mod rbac;
 mod registry;
+mod runtime_class;
 mod service;
 mod service_type;
 mod storage;
+mod storage_class;
 mod strategy;
 
 pub use column::{Cell, Column, age, column, computed, name};

@@ -4,7 +4,10 @@ use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::Resource;
 
-use super::{Kind, KindRef, admission_registration, apps, autoscaling, batch, cluster, config, event, extension, flow_control, limits, pod, policy, rbac, service, storage};
+use super::{
+    Kind, KindRef, admission_registration, apps, autoscaling, batch, certificate, cluster, config, csi, device, event, extension,
+    flow_control, limits, networking, pod, policy, rbac, runtime_class, service, storage, storage_class,
+};
 
 /// The kinds by the names that requests and objects use.
 #[derive(Default)]
@@ -42,6 +45,7 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         admission_registration::validating_admission_policy(),
         admission_registration::validating_admission_policy_binding(),
         admission_registration::validating_webhook_configuration(),
+        certificate::certificate_signing_request(),
         cluster::component_status(),
         cluster::lease(),
         cluster::namespace(),
@@ -50,6 +54,14 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         config::config_map(),
         config::secret(),
         config::service_account(),
+        csi::csi_driver(),
+        csi::csi_node(),
+        csi::csi_storage_capacity(),
+        csi::volume_attachment(),
+        device::device_class(),
+        device::resource_claim(),
+        device::resource_claim_template(),
+        device::resource_slice(),
         event::core_event(),
         event::event(),
         extension::api_service(),
@@ -58,6 +70,11 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         flow_control::priority_level_configuration(),
         limits::limit_range(),
         limits::resource_quota(),
+        networking::ingress(),
+        networking::ingress_class(),
+        networking::ip_address(),
+        networking::network_policy(),
+        networking::service_cidr(),
         pod::pod(),
         pod::pod_template(),
         pod::replication_controller(),
@@ -66,11 +83,14 @@ static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
         rbac::cluster_role_binding(),
         rbac::role(),
         rbac::role_binding(),
+        runtime_class::runtime_class(),
         service::endpoint_slice(),
         service::endpoints(),
         service::service(),
         storage::persistent_volume(),
         storage::persistent_volume_claim(),
+        storage_class::storage_class(),
+        storage_class::volume_attributes_class(),
     ] {
         registry.add(kind);
     }

@@ -7,7 +7,7 @@ use k8s_openapi::api::admissionregistration::v1::{
 use serde_json::json;
 
 use super::admission_rule::{FAILURE_POLICIES, match_conditions, match_resources};
-use super::conditions::{Condition, conditions};
+use super::conditions::typed_conditions;
 use super::expression::{Names, Type, compile, is_reserved, must_be};
 use super::format::{dns_1035_label, dns_subdomain, path_segment, qualified_name};
 use super::label_selector::label_selector;
@@ -95,8 +95,7 @@ pub fn policy_status_update(new: &ValidatingAdmissionPolicy, _old: &ValidatingAd
         required(&warning.warning, &at.child("warning"), &mut errors);
         required(warning.field_ref.trim(), &at.child("fieldRef"), &mut errors);
     }
-    let told: Vec<Condition> = status.conditions.iter().flatten().map(Condition::from).collect();
-    conditions(&told, &path.child("conditions"), &mut errors);
+    typed_conditions(status.conditions.as_deref().unwrap_or_default(), &path.child("conditions"), &mut errors);
     errors
 }
 

@@ -41,6 +41,12 @@ impl From<&meta::Condition> for Condition {
     }
 }
 
+/// The same for those that could be read as the type of the API.
+pub fn typed_conditions(typed: &[meta::Condition], path: &Path, errors: &mut ErrorList) {
+    let told: Vec<Condition> = typed.iter().map(Condition::from).collect();
+    conditions(&told, path, errors);
+}
+
 pub fn conditions(conditions: &[Condition], path: &Path, errors: &mut ErrorList) {
     for (index, one) in conditions.iter().enumerate() {
         let at = path.index(index);

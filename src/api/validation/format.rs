@@ -15,6 +15,11 @@ alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used 
 const CONFIG_KEY: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', \
 regex used for validation is '[-._a-zA-Z0-9]+')";
 const ENV_NAME: &str = "a valid environment variable name must consist only of printable ASCII characters other than '='";
+const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case \
+alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is \
+'\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const C_IDENTIFIER: &str = "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' \
+(e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')";
 const IP: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR: &str = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
@@ -64,12 +69,16 @@ pub fn dns_subdomain(text: &str) -> Wrong {
     longer(text, SUBDOMAIN_LENGTH).into_iter().chain(ill_formed(text.split('.').all(is_label), SUBDOMAIN)).collect()
 }
 
-/// A name that stands in a path as it is.
-pub fn path_segment(text: &str) -> Wrong {
-    match text {
-        "." | ".." => vec![format!("may not be '{text}'")],
-        _ => ["/", "%"].into_iter().filter(|part| text.contains(part)).map(|part| format!("may not contain '{part}'")).collect(),
-    }
+/// A subdomain whose first label is `*`.
+pub fn wildcard_subdomain(text: &str) -> Wrong {
+    let well_formed = text.strip_prefix("*.").is_some_and(|rest| rest.split('.').all(is_label));
+    longer(text, SUBDOMAIN_LENGTH).into_iter().chain(ill_formed(well_formed, WILDCARD)).collect()
+}
+
+pub fn c_identifier(text: &str) -> Wrong {
+    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let well_formed = first && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    ill_formed(well_formed, C_IDENTIFIER).into_iter().collect()
 }
 
 /// A label's key, and whatever else is named like one: `example.com/name` or `name`.
@@ -169,7 +178,7 @@ pub fn ip(text: &str) -> Result<IpAddr, &'static str> {
 }
 
 /// Upstream's old parser took leading zeros in IPv4 addresses, and so do the kinds that were served then.
-fn legacy_ip(text: &str) -> Option<IpAddr> {
+pub fn legacy_ip(text: &str) -> Option<IpAddr> {
     let octets: Vec<&str> = text.split('.').collect();
     if octets.len() == 4 && !text.contains(':') {
         let octet =

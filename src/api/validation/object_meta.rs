@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use serde_json::json;
 
 use super::format::{self, Wrong};
-use super::{ErrorList, Path};
+use super::{ErrorList, Path, address};
 
 /// All annotations of an object together: 256 KiB.
 const ANNOTATIONS_LENGTH: usize = 256 * 1024;
@@ -23,6 +23,9 @@ pub enum NameForm {
     LabelWithoutDots,
     /// As roles are: whatever can stand in a path.
     PathSegment,
+    /// An IP address.
+    Address,
+    Anything,
 }
 
 impl NameForm {
@@ -34,6 +37,8 @@ impl NameForm {
             Self::LabelWithoutDots if name.contains('.') => vec!["must not contain dots".to_owned()],
             Self::LabelWithoutDots => format::dns_label(name),
             Self::PathSegment => format::path_segment(name),
+            Self::Address => address::strict_ip(name),
+            Self::Anything => Wrong::new(),
         }
     }
 }

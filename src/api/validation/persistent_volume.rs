@@ -35,6 +35,34 @@ pub fn persistent_volume(volume: &PersistentVolume) -> ErrorList {
     errors
 }
 
+/// A volume that is described where it is attached, and is no object of its own.
+pub fn inline_volume(spec: &PersistentVolumeSpec, path: &Path, errors: &mut ErrorList) {
+    let foreign = "may not be specified in the context of inline volumes";
+    if spec.claim_ref.is_some() {
+        errors.forbidden(&path.child("claimRef"), foreign);
+    }
+    if spec.capacity.as_ref().is_some_and(|amounts| !amounts.is_empty()) {
+        errors.forbidden(&path.child("capacity"), foreign);
+    }
+    if spec.csi.is_none() {
+        errors.required(&path.child("csi"), "has to be specified in the context of inline volumes");
+    }
+    access_modes(spec.access_modes.as_deref().unwrap_or_default(), &path.child("accessModes"), errors);
+    if spec.persistent_volume_reclaim_policy.as_deref().is_some_and(|policy| !policy.is_empty() && policy != "Retain") {
+        errors.forbidden(&path.child("persistentVolumeReclaimPolicy"), "may only be \"Retain\" in the context of inline volumes");
+    }
+    if spec.node_affinity.is_some() {
+        errors.forbidden(&path.child("nodeAffinity"), foreign);
+    }
+    sources(spec, path, errors);
+    if spec.storage_class_name.as_deref().is_some_and(|class| !class.is_empty()) {
+        errors.forbidden(&path.child("storageClassName"), foreign);
+    }
+    if spec.volume_mode.as_deref().is_some_and(|mode| mode != "Filesystem") {
+        errors.forbidden(&path.child("volumeMode"), "may not specify volumeMode other than Filesystem in the context of inline volumes");
+    }
+}
+
 fn capacity(spec: &PersistentVolumeSpec, path: &Path, errors: &mut ErrorList) {
     let amounts = spec.capacity.as_ref();
     if amounts.is_none_or(|amounts| amounts.is_empty()) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::client::WriteOptions;
 use crate::api::schema::{self, Body, Decoded};
@@ -36,6 +36,22 @@ impl User {
 
     pub fn is_in(&self, group: &str) -> bool {
         self.groups.iter().any(|own| own == group)
+    }
+
+    /// Makes a request's specification say who asked for it, whatever it said.
+    pub(super) fn sign(&self, request: &mut Value) {
+        let Some(spec) = request.get_mut("spec").and_then(Value::as_object_mut) else { return };
+        for (field, value, is_empty) in [
+            ("username", json!(self.name), self.name.is_empty()),
+            ("uid", json!(self.uid), self.uid.is_empty()),
+            ("groups", json!(self.groups), self.groups.is_empty()),
+            ("extra", json!(self.extra), self.extra.is_empty()),
+        ] {
+            spec.remove(field);
+            if !is_empty {
+                spec.insert(field.to_owned(), value);
+            }
+        }
     }
 
     /// The name of the node that speaks: `system:node:<name>` in the group of nodes.

@@ -88,6 +88,9 @@ impl Api {
         if kind.has(Subresource::Status) && !kind.traits.status_on_create {
             draft["status"] = Value::Object(Map::new());
         }
+        if kind.traits.says_who_asked {
+            call.user.sign(draft);
+        }
         (kind.prepare_create)(draft);
         schema::finish(&kind.schema, draft);
         let verdict = kind.judges.create(draft);

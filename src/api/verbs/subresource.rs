@@ -15,7 +15,7 @@ impl Api {
     pub async fn get_subresource(&self, target: &Target) -> Result<Object, Status> {
         match target.subresource {
             Some(Subresource::Scale) => self.get_scale(target).await,
-            None | Some(Subresource::Status | Subresource::EphemeralContainers | Subresource::Resize) => {
+            None | Some(Subresource::Status | Subresource::Approval | Subresource::EphemeralContainers | Subresource::Resize) => {
                 self.get(&target.kind, &target.namespace, &target.name).await
             }
             Some(_) => Err(Status::method_not_allowed()),

@@ -154,7 +154,7 @@ impl Api {
         keep(kind, *subresource, new, old);
         (kind.prepare_update)(new, old, *subresource);
         schema::finish(&kind.schema, new);
-        if kind.traits.generation && *subresource != Some(Subresource::Status) && wish_changed(new, old) {
+        if kind.traits.generation && !matches!(subresource, Some(Subresource::Status | Subresource::Approval)) && wish_changed(new, old) {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
             metadata(new).insert("generation".into(), generation.into());
         }
@@ -315,7 +315,7 @@ fn keep(kind: &Kind, subresource: Option<Subresource>, new: &mut Value, old: &Va
         None if kind.has(Subresource::Status) => {
             take(&"status".to_owned());
         }
-        Some(Subresource::Status) => {
+        Some(Subresource::Status | Subresource::Approval) => {
             let is_written = |field: &String| field == "metadata" || field == "status";
             new.retain(|field, _| is_written(field));
             new.extend(old.iter().filter(|(field, _)| !is_written(field)).map(|(field, value)| (field.clone(), value.clone())));

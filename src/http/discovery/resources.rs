@@ -24,7 +24,7 @@ pub fn described(kind: &Kind, subresource: Subresource) -> Described {
     let own = |kind, verbs| Described { kind, group_version: None, verbs };
     let other = |group, kind, verbs| Described { kind, group_version: Some((group, "v1")), verbs };
     match subresource {
-        S::Status | S::EphemeralContainers | S::Resize => own(kind.kind, CHANGE),
+        S::Status | S::Approval | S::EphemeralContainers | S::Resize => own(kind.kind, CHANGE),
         S::Finalize => own(kind.kind, &["update"]),
         S::Log => own(kind.kind, &["get"]),
         S::Scale => other("autoscaling", "Scale", CHANGE),

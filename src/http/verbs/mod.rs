@@ -82,11 +82,13 @@ async fn subresource(
 ) -> Result<HttpResponse, Status> {
     use Subresource as S;
     match (verb, subresource) {
-        ("get", S::Status | S::EphemeralContainers | S::Resize | S::Scale) => read::get(exchange, &target).await,
-        ("update", S::Status | S::EphemeralContainers | S::Resize | S::Scale | S::Finalize) => {
+        ("get", S::Status | S::Approval | S::EphemeralContainers | S::Resize | S::Scale) => read::get(exchange, &target).await,
+        ("update", S::Status | S::Approval | S::EphemeralContainers | S::Resize | S::Scale | S::Finalize) => {
             write::update(exchange, &target, payload).await
         }
-        ("patch", S::Status | S::EphemeralContainers | S::Resize | S::Scale) => write::patch(exchange, &target, payload).await,
+        ("patch", S::Status | S::Approval | S::EphemeralContainers | S::Resize | S::Scale) => {
+            write::patch(exchange, &target, payload).await
+        }
         ("create", S::Binding | S::Eviction | S::Token) => write::create_subresource(exchange, &target, payload).await,
         ("get", S::Log) | ("get" | "create", S::Exec | S::Attach | S::PortForward) => {
             streams::answer(exchange, &target, subresource, payload).await

@@ -7,11 +7,14 @@ use super::fields::Fields;
 
 pub mod admission_registration;
 pub mod autoscaling;
+pub mod certificate;
 pub mod cluster;
+pub mod device;
 pub mod event;
 pub mod extension;
 pub mod flow_control;
 pub mod job;
+pub mod networking;
 pub mod pod;
 pub mod rbac;
 pub mod service;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Fields, UNSET};
+use super::{Fields, NONE, UNSET, joined, or};
 
 /// The annotation that named a class before there was a field.
 const CLASS_ANNOTATION: &str = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
@@ -69,6 +69,47 @@ fn access_modes(modes: &[Value]) -> String {
         .join(",")
 }
 
+/// The name of a class, and that it is the default.
+pub fn class_name(class: &Value) -> Value {
+    name_of(class, &["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"])
+}
+
+pub fn attributes_class_name(class: &Value) -> Value {
+    name_of(class, &["volumeattributesclass.alpha.kubernetes.io/is-default-class"])
+}
+
+fn name_of(class: &Value, marks: &[&str]) -> Value {
+    let annotations = class.at("/metadata/annotations");
+    let is_default = marks.iter().any(|mark| annotations.and_then(|annotations| annotations.get(mark)).is_some_and(|mark| mark == "true"));
+    let name = class.text("/metadata/name");
+    if is_default { format!("{name} (default)").into() } else { name.into() }
+}
+
+pub fn class_expands(class: &Value) -> Value {
+    class.flag("/allowVolumeExpansion").into()
+}
+
+pub fn attach_required(driver: &Value) -> Value {
+    driver.at("/spec/attachRequired").cloned().unwrap_or(true.into())
+}
+
+pub fn token_audiences(driver: &Value) -> Value {
+    if driver.is_set("/spec/tokenRequests") { joined(driver.list("/spec/tokenRequests"), "/audience") } else { UNSET.to_owned() }.into()
+}
+
+pub fn lifecycle_modes(driver: &Value) -> Value {
+    let modes: Vec<&str> = driver.list("/spec/volumeLifecycleModes").iter().filter_map(Value::as_str).collect();
+    or(&modes.join(","), NONE).into()
+}
+
+pub fn node_drivers(node: &Value) -> Value {
+    node.list("/spec/drivers").len().into()
+}
+
+pub fn free_capacity(capacity: &Value) -> Value {
+    or_unset(capacity, "/capacity")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -81,5 +122,11 @@ mod tests {
         assert_eq!((claim_capacity(&claim), claim_access_modes(&claim)), ("".into(), "".into()));
         claim["spec"]["volumeName"] = "v".into();
         assert_eq!((claim_capacity(&claim), claim_access_modes(&claim)), ("1Gi".into(), "RWO,RWX".into()));
+    }
+
+    #[test]
+    fn a_default_class_says_so() {
+        let class = |mark: &str| json!({"metadata": {"name": "c", "annotations": {"storageclass.kubernetes.io/is-default-class": mark}}});
+        assert_eq!((class_name(&class("true")), class_name(&class("false"))), ("c (default)".into(), "c".into()));
     }
 }

@@ -7,35 +7,39 @@ use serde_json::{Map, Value};
 
 use crate::api::kinds::fields::Fields;
 
+mod admission_registration;
 mod apps;
 mod autoscaling;
 mod batch;
-mod admission_registration;
 mod cluster;
 mod config;
 mod container;
+mod device;
 mod extension;
 mod flow_control;
+mod networking;
 mod pod;
 mod rbac;
 mod service;
 mod storage;
 mod volume;
 
-pub use apps::{daemon_set, deployment, replica_set, stateful_set};
-pub use autoscaling::{horizontal_pod_autoscaler, horizontal_pod_autoscaler_v1};
-pub use batch::{cron_job, job};
 pub use admission_registration::{
     mutating_webhook_configuration, validating_admission_policy, validating_admission_policy_binding, validating_webhook_configuration,
 };
+pub use apps::{daemon_set, deployment, replica_set, stateful_set};
+pub use autoscaling::{horizontal_pod_autoscaler, horizontal_pod_autoscaler_v1};
+pub use batch::{cron_job, job};
 pub use cluster::{endpoint_slice, limit_range, namespace, node, priority_class};
 pub use config::secret;
+pub use device::{resource_claim, resource_claim_template};
 pub use extension::{api_service, custom_resource_definition};
 pub use flow_control::{flow_schema, priority_level_configuration};
+pub use networking::{ingress_class, network_policy};
 pub use pod::{pod, pod_template, replication_controller};
 pub use rbac::role_binding;
 pub use service::{endpoints, service};
-pub use storage::{persistent_volume, persistent_volume_claim};
+pub use storage::{csi_driver, persistent_volume, persistent_volume_claim, storage_class, volume_attachment};
 
 /// Access to parts of an object that is being completed. A part of the wrong type is left alone: decoding reports it.
 pub(super) trait Complete {

@@ -4,17 +4,30 @@ use serde_json::{Map, Value};
 
 mod apps;
 mod batch;
+mod certificate;
 mod cluster;
+mod device;
 mod extension;
 mod pod;
 mod storage;
 
 pub use apps::{daemon_set, daemon_set_update, deployment_update, stateful_set, stateful_set_update};
 pub use batch::{job, job_update};
+pub use certificate::certificate_signing_request_update;
 pub use cluster::{endpoint_slice_update, lease, lease_update, namespace, namespace_update};
+pub use device::{device_class, resource_claim, resource_claim_template, resource_claim_update, resource_slice};
 pub use extension::{custom_resource_definition, custom_resource_definition_update, status_only};
 pub use pod::{pod, pod_update};
-pub use storage::{persistent_volume, persistent_volume_claim, persistent_volume_update};
+pub use storage::{csi_driver_update, persistent_volume, persistent_volume_claim, persistent_volume_update};
+
+use crate::api::kinds::Subresource;
+use crate::api::kinds::fields::Fields;
+use crate::runtime::clock;
+
+/// Now, as `metav1.Time` is written.
+fn now() -> String {
+    clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
 
 /// Sets a field of the object at the top of another.
 fn put(object: &mut Value, parent: &str, field: &str, value: impl Into<Value>) {
@@ -32,4 +45,18 @@ fn restore(new: &mut Value, old: &Value, field: &str) {
         Some(value) => new.insert(field.to_owned(), value.clone()),
         None => new.remove(field),
     };
+}
+
+/// A change of the status changes nothing else: neither labels nor who owns the object (`metav1.ResetObjectMetaForStatus`).
+pub fn status_alone(new: &mut Value, old: &Value, subresource: Option<Subresource>) {
+    if subresource != Some(Subresource::Status) {
+        return;
+    }
+    let Some(metadata) = new.at_mut("/metadata").and_then(Value::as_object_mut) else { return };
+    for field in ["annotations", "finalizers", "labels", "ownerReferences"] {
+        match old.at("/metadata").and_then(|metadata| metadata.get(field)) {
+            Some(value) => metadata.insert(field.to_owned(), value.clone()),
+            None => metadata.remove(field),
+        };
+    }
 }

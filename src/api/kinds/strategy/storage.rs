@@ -1,15 +1,10 @@
-//! Persistent volumes and claims.
+//! Persistent volumes, claims and storage drivers.
 
 use serde_json::Value;
 
-use super::put;
+use super::{now, put};
 use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
-use crate::runtime::clock;
-
-fn now() -> String {
-    clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
 
 pub fn persistent_volume(volume: &mut Value) {
     put(volume, "status", "phase", "Pending");
@@ -35,5 +30,12 @@ pub fn persistent_volume_claim(claim: &mut Value) {
         (Some(source), None) => put(claim, "spec", "dataSourceRef", source),
         (None, Some(reference)) if reference.text("/namespace").is_empty() => put(claim, "spec", "dataSource", reference),
         _ => {}
+    }
+}
+
+/// A driver has a generation from its first change on.
+pub fn csi_driver_update(driver: &mut Value, old: &Value, _subresource: Option<Subresource>) {
+    if driver.at("/spec") != old.at("/spec") {
+        put(driver, "metadata", "generation", old.integer("/metadata/generation") + 1);
     }
 }

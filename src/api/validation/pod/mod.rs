@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Pod, PodResourceClaim, PodSpec, PodTemplate, PodTemplateSpec};
 
 pub use handler::port;
-pub use placement::TAINT_EFFECTS;
+pub use placement::{TAINT_EFFECTS, tolerations};
 pub use qos::{qos_class, qos_class_of};
 pub use security::struct_of;
 pub use update::{ephemeral_containers_update, pod_resize, pod_status_update, pod_update};

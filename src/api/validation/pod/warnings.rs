@@ -4,16 +4,8 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodTemplate, PodTempla
 
 use crate::api::validation::Path;
 use crate::api::validation::format::dns_label;
+use crate::api::validation::renamed_label::renamed;
 use crate::api::validation::resources::amount;
-
-/// Labels of nodes that were renamed, since when, and to what.
-const RENAMED_LABELS: [(&str, &str, &str); 5] = [
-    ("beta.kubernetes.io/arch", "v1.14", "kubernetes.io/arch"),
-    ("beta.kubernetes.io/os", "v1.14", "kubernetes.io/os"),
-    ("failure-domain.beta.kubernetes.io/region", "v1.17", "topology.kubernetes.io/region"),
-    ("failure-domain.beta.kubernetes.io/zone", "v1.17", "topology.kubernetes.io/zone"),
-    ("beta.kubernetes.io/instance-type", "v1.17", "node.kubernetes.io/instance-type"),
-];
 
 /// Only of a new pod: it is people who make them, and programs that change them.
 pub fn pod_warnings(pod: &Pod, old: Option<&Pod>) -> Vec<String> {
@@ -58,9 +50,9 @@ pub fn name_warnings(name: Option<&str>) -> Vec<String> {
 
 fn spec_warnings(spec: &PodSpec, path: &Path) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (label, since, now) in RENAMED_LABELS {
-        if spec.node_selector.as_ref().is_some_and(|selector| selector.contains_key(label)) {
-            warnings.push(format!("{}: deprecated since {since}; use {now:?} instead", path.child("nodeSelector").key(label)));
+    for label in spec.node_selector.iter().flat_map(|selector| selector.keys()) {
+        if let Some(why) = renamed(label) {
+            warnings.push(format!("{}: {why}", path.child("nodeSelector").key(label)));
         }
     }
     if spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
