@@ -19,7 +19,8 @@ fn judge(value: &Value, schema: &Value, name: &str, path: &Path, errors: &mut Er
     let wanted = text(schema, "type");
     let found = kind(value);
     let is_either = flag(schema, "x-kubernetes-int-or-string") && matches!(found, "integer" | "string");
-    if !is_either && !wanted.is_empty() && found != wanted && !(wanted == "number" && found == "integer") {
+    let fits = is_either || wanted.is_empty() || found == wanted || wanted == "number" && found == "integer";
+    if !fits {
         let message = format!("Invalid value: {found:?}: {name} in body must be of type {wanted}: {found:?}");
         return errors.push(FieldErrorKind::TypeInvalid, path.to_string(), message);
     }

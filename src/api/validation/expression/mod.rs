@@ -9,7 +9,8 @@ mod types;
 
 use std::collections::BTreeMap;
 
-use cel::Program;
+use cel::parser::Parser;
+use cel::{IdedExpr, ParseErrors};
 
 pub use types::Type;
 
@@ -34,14 +35,17 @@ fn is_among(word: &str, words: &str) -> bool {
 /// # Errors
 /// It does not compile; the text says why, as a field's error does.
 pub fn compile(text: &str, names: &Names) -> Result<Type, String> {
-    let failed = |why: String| format!("compilation failed: ERROR: <input>:1:1: {why}");
-    let program = Program::compile(text).map_err(|error| failed(error.to_string()))?;
-    infer::infer(program.expression(), names).map_err(failed)
+    let expression = parse(text).map_err(|error| format!("compilation failed: {error}"))?;
+    infer::infer(&expression, names).map_err(|why| format!("compilation failed: ERROR: <input>:1:1: {why}"))
+}
+
+fn parse(text: &str) -> Result<IdedExpr, ParseErrors> {
+    Parser::new().enable_optional_syntax(true).enable_ident_escape_syntax(true).parse(text)
 }
 
 /// Whether an expression speaks of a name of its surroundings.
 pub fn mentions(text: &str, name: &str) -> bool {
-    Program::compile(text).is_ok_and(|program| program.references().has_variable(name))
+    parse(text).is_ok_and(|expression| expression.references().has_variable(name))
 }
 
 /// What is wrong with an expression that must evaluate to one of some types.
@@ -82,6 +86,7 @@ mod tests {
             ("{'a': 1}['a']", "int"),
             ("size('a')", "int"),
             ("null", "null_type"),
+            ("any.?a.orValue(1) == 1", "bool"),
         ] {
             assert_eq!(compile(text, &names).map(|found| found.to_string()), Ok(shown.to_owned()), "{text}");
         }
