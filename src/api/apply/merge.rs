@@ -1,7 +1,5 @@
 //! Laying what is applied over what is there.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use super::compare::{list, map};
@@ -72,49 +70,33 @@ fn keyed<'v>(items: Items<'_>, list: &'v [Value]) -> Result<Vec<Keyed<'v>>, Stri
         .collect()
 }
 
+/// Items that are only there come as early as the order of what is applied allows: each directly after the one that it follows.
 fn lay_items(items: Items<'_>, there: &[Value], applied: &[Value]) -> Result<Option<Value>, String> {
     let (there, applied) = (keyed(items, there)?, keyed(items, applied)?);
-    let mut old: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
-    for (key, item) in &there {
-        // What stands there twice is not merged with anything.
-        old.entry(key).and_modify(|item| *item = None).or_insert(Some(item));
+    let is_applied = |key: &str| applied.iter().any(|(wanted, _)| **wanted == *key);
+    // What stands there twice is not merged with anything.
+    let same = |key: &str| {
+        let mut same = there.iter().filter(|(known, _)| **known == *key).map(|(_, item)| *item);
+        same.next().filter(|_| same.next().is_none())
+    };
+    let is_there = |key: &str| there.iter().any(|(known, _)| **known == *key);
+    let mut left = there.iter().peekable();
+    let mut merged = Vec::new();
+    for (index, (key, item)) in applied.iter().enumerate() {
+        // The rest waits for the next item that both have; those whose turn was earlier or comes later stand with what is applied.
+        let next_shared = applied[index..].iter().map(|(key, _)| key).find(|key| is_there(key));
+        while let Some((known, kept)) = left.next_if(|(known, _)| Some(known) != next_shared) {
+            if !is_applied(known) {
+                merged.extend(lay(items.form, Some(kept), None)?);
+            }
+        }
+        if next_shared == Some(key) {
+            left.next();
+        }
+        merged.extend(lay(items.form, same(key), Some(item))?);
     }
-    let new: BTreeMap<&str, &Value> = applied.iter().map(|(key, item)| (&**key, *item)).collect();
-    let mut shared = applied.iter().map(|(key, _)| &**key).filter(|key| old.contains_key(key));
-    let mut next_shared = shared.next();
-    let (mut merged, mut done): (Vec<Value>, BTreeMap<&str, ()>) = Default::default();
-    let (mut left, mut right) = (0, 0);
-    while left < there.len() || right < applied.len() {
-        if let (Some((key, _)), Some((wanted, _))) = (there.get(left), applied.get(right)) {
-            if key == wanted {
-                done.insert(key, ());
-                merged.extend(lay(items.form, old[&**key], Some(new[&**key]))?);
-                (left, right, next_shared) = (left + 1, right + 1, shared.next());
-                continue;
-            }
-            if new.contains_key(&**key) && next_shared.is_some_and(|next| *next != **key) {
-                left += 1;
-                continue;
-            }
-        }
-        if let Some((key, item)) = there.get(left) {
-            if !new.contains_key(&**key) {
-                merged.extend(lay(items.form, Some(item), None)?);
-                left += 1;
-                continue;
-            }
-            if done.contains_key(&**key) {
-                left += 1;
-            }
-        }
-        if let Some((key, item)) = applied.get(right) {
-            done.insert(key, ());
-            merged.extend(lay(items.form, old.get(&**key).copied().flatten(), Some(item))?);
-            right += 1;
-            if next_shared == Some(key) {
-                next_shared = shared.next();
-            }
-        }
+    for (_, kept) in left.filter(|(known, _)| !is_applied(known)) {
+        merged.extend(lay(items.form, Some(kept), None)?);
     }
     Ok((!merged.is_empty()).then_some(Value::Array(merged)))
 }
