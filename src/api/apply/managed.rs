@@ -115,19 +115,20 @@ impl Managed {
             }
             return;
         }
-        let entry = match place {
-            Some(place) => &mut self.0[place],
-            None => self.0.push_mut(Entry::default()),
-        };
-        *entry = Entry {
+        let since = place.and_then(|place| self.0[place].time.take());
+        let entry = Entry {
             manager: writer.manager.clone(),
             operation: if writer.applies { "Apply" } else { "Update" }.to_owned(),
             api_version: writer.api_version.clone(),
-            time: time.or_else(|| entry.time.take()),
+            time: time.or(since),
             fields_type: "FieldsV1".to_owned(),
             fields: set.write(),
             subresource: writer.subresource.clone(),
         };
+        match place {
+            Some(place) => self.0[place] = entry,
+            None => self.0.push(entry),
+        }
     }
 
     /// Takes fields away from everybody but one.
