@@ -17,8 +17,6 @@ const PAGE: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What only tells of what was: nobody needs it.
 const UNASKED: [&str; 2] = ["events", "leases"];
-/// Kinds that are not served here, and that can be played.
-const PLAYED: [(&str, &str, &str); 2] = [("apps/v1", "ReplicaSet", "replicasets"), ("apps/v1", "StatefulSet", "statefulsets")];
 
 #[derive(Args, Debug)]
 pub struct Source {
@@ -76,23 +74,20 @@ impl Collection {
     fn of(kind: &Kind) -> Self {
         let root = if kind.group.is_empty() { "/api" } else { "/apis" };
         let (api_version, is_needed) = (kind.api_version(), matches!(kind.kind, "Node" | "Pod"));
-        Self { path: format!("{root}/{api_version}/{}", kind.plural), api_version, kind: kind.kind.to_owned(), is_needed, is_played: false }
+        Self {
+            path: format!("{root}/{api_version}/{}", kind.plural),
+            api_version,
+            kind: kind.kind.to_owned(),
+            is_needed,
+            is_played: Export::plays(kind),
+        }
     }
 }
 
-/// What is asked for: the kinds that are served here, and those that can be played.
+/// What is asked for: the kinds that something acts on here, and those that can be played.
 fn collections() -> Vec<Collection> {
-    let registry = Registry::built_in();
-    let served = registry.all().filter(|kind| kind.synthesis.is_none() && !UNASKED.contains(&kind.plural)).map(|kind| Collection::of(kind));
-    let played = PLAYED.iter().filter(|(api_version, kind, _)| registry.kind(api_version, kind).is_none());
-    let played = played.map(|(api_version, kind, plural)| Collection {
-        api_version: (*api_version).to_owned(),
-        kind: (*kind).to_owned(),
-        path: format!("/apis/{api_version}/{plural}"),
-        is_needed: false,
-        is_played: true,
-    });
-    served.chain(played).collect()
+    let asked = Registry::built_in().all().filter(|kind| kind.synthesis.is_none() && !UNASKED.contains(&kind.plural));
+    asked.filter(|kind| Export::takes(kind) || Export::plays(kind)).map(|kind| Collection::of(kind)).collect()
 }
 
 /// All objects of a server. A kind that it does not have, or does not show, is passed over, unless it is nodes or pods.

@@ -21,7 +21,7 @@ use super::landing::Spot;
 use super::machines::{Hardware, ZONE};
 use super::scenario::ScenarioError;
 use crate::actors::kubelet::Resources;
-use crate::api::kinds::{KindRef, Registry};
+use crate::api::kinds::{Kind, KindRef, Registry};
 use crate::api::quantity::Quantity;
 use crate::api::status::Status;
 use crate::api::verbs::Api;
@@ -54,6 +54,9 @@ impl<'de> Deserialize<'de> for Export {
     }
 }
 
+/// The groups whose objects somebody acts on here.
+const ACTED_ON: [&str; 5] = ["", "discovery.k8s.io", "node.k8s.io", "scheduling.k8s.io", "storage.k8s.io"];
+
 fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
@@ -78,6 +81,16 @@ impl Export {
         let at = objects.iter().filter_map(newest).max();
         let (objects, remarks) = reading::read(objects, with_secrets).map_err(ScenarioError::Impossible)?;
         Ok((Self(Arc::new(Moment { at, objects })), remarks))
+    }
+
+    /// Whether something acts on objects of a kind here. Others are left out.
+    pub fn takes(kind: &Kind) -> bool {
+        ACTED_ON.contains(&kind.group)
+    }
+
+    /// Whether replication controllers play the objects of a kind.
+    pub fn plays(kind: &Kind) -> bool {
+        stand_in::plays(&kind.api_version(), kind.kind)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::missing::Without;
 use super::stand_in::{follow, is_played, stand_in};
-use super::{kind_of, name_of, text};
+use super::{Export, kind_of, name_of, text};
 use crate::api::quantity::Quantity;
 use crate::api::verbs::adopted;
 
@@ -74,15 +74,15 @@ impl Reading {
         if is_made_here(&object) {
             return Ok(());
         }
-        if kind_of(&object).is_none() && is_played(&object) {
+        if is_played(&object) {
             if object.pointer("/spec/replicas") == Some(&json!(0)) {
                 return Ok(());
             }
             *self.played.entry(text(&object, "/kind").to_owned()).or_default() += 1;
             object = stand_in(&object);
         }
-        let Some(kind) = kind_of(&object) else {
-            self.leave_out("of a kind that is not served here", &object);
+        let Some(kind) = kind_of(&object).filter(|kind| Export::takes(kind)) else {
+            self.leave_out("of a kind that nothing acts on here", &object);
             return Ok(());
         };
         if let Some(why) = is_past(&object) {

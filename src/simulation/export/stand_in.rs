@@ -1,4 +1,4 @@
-//! Controllers of kinds that are not served here. A replication controller plays each of those whose pods are alike, so that what is taken
+//! Controllers of kinds that nothing acts on here. A replication controller plays each of those whose pods are alike, so that what is taken
 //! away from it is made again.
 
 use serde_json::{Value, json};
@@ -8,10 +8,16 @@ use super::text;
 /// Whose pods are alike.
 const PLAYED: [&str; 2] = ["ReplicaSet", "StatefulSet"];
 const APPS: &str = "apps/v1";
+/// Of what is not in this cluster.
+const ELSEWHERE: &str = "elsewhere.kabuki.dev/v1";
 
 /// Whether a replication controller can play it.
 pub fn is_played(object: &Value) -> bool {
-    text(object, "/apiVersion") == APPS && PLAYED.contains(&text(object, "/kind"))
+    plays(text(object, "/apiVersion"), text(object, "/kind"))
+}
+
+pub fn plays(api_version: &str, kind: &str) -> bool {
+    api_version == APPS && PLAYED.contains(&kind)
 }
 
 /// The replication controller that plays it: of the same name, UID and template.
@@ -38,11 +44,15 @@ pub fn stand_in(controller: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ReplicationController", "metadata": metadata, "spec": spec})
 }
 
-/// Makes a pod name who plays its controller.
+/// Makes a pod name who plays its controller. One that nobody plays is left where it was: it is not missed here.
 pub fn follow(pod: &mut Value) {
     let owners = pod.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
-    for owner in owners.into_iter().flatten().filter(|owner| is_played(owner)) {
-        owner["apiVersion"] = "v1".into();
-        owner["kind"] = "ReplicationController".into();
+    for owner in owners.into_iter().flatten() {
+        if is_played(owner) {
+            owner["apiVersion"] = "v1".into();
+            owner["kind"] = "ReplicationController".into();
+        } else if text(owner, "/apiVersion") != "v1" {
+            owner["apiVersion"] = ELSEWHERE.into();
+        }
     }
 }

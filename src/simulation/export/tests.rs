@@ -140,7 +140,7 @@ fn owners_keep_what_they_own_and_statuses_are_made_anew() {
     assert_eq!((service["spec"].get("clusterIP"), service["spec"]["ports"][0].get("nodePort"), there("Service")), (None, None, 1));
     let expected = [
         "1 ReplicaSet played by replication controllers",
-        "1 DaemonSet left out: of a kind that is not served here",
+        "1 DaemonSet left out: of a kind that nothing acts on here",
         "1 Pod left out: over",
     ];
     assert_eq!(remarks, expected);
