@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::kinds::Registry;
+use super::schema::written;
 use crate::runtime::clock;
 
 /// Says that the object comes and goes with the server.
@@ -41,7 +42,7 @@ pub fn local() -> Vec<Value> {
     let registry = Registry::built_in();
     let is_served =
         |group: &str, version: &str| REVIEWS.contains(&group) || registry.all().any(|kind| (kind.group, kind.version) == (group, version));
-    let now = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = written(clock::now());
     let service = |(group, version, group_priority, version_priority): &(&str, &str, i32, i32)| {
         json!({
             "metadata": {"name": format!("{version}.{group}"), "labels": {AUTOMANAGED: "onstart"}},

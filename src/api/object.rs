@@ -80,8 +80,7 @@ impl Object {
     ///
     /// # Errors
     /// The value is no object, or its metadata are malformed.
-    pub fn from_value(value: Value) -> Result<Self, String> {
-        let mut value = value;
+    pub fn from_value(mut value: Value) -> Result<Self, String> {
         let (metadata, meta) = metadata_of(&mut value)?;
         let Value::Object(fields) = &value else { return Err("not a JSON object".to_owned()) };
         let (Some(Value::String(kind)), Some(Value::String(api_version))) = (fields.get("kind"), fields.get("apiVersion")) else {

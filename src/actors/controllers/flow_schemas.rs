@@ -8,6 +8,7 @@ use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::informer::{InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
+use crate::api::schema::written;
 use crate::api::status::Status;
 use crate::runtime::clock;
 use crate::runtime::store::Stored;
@@ -75,8 +76,7 @@ fn tell(schema: &mut Value, level: &str, is_there: bool, now: Timestamp) -> bool
     if old.as_ref().is_some_and(|old| old["status"] == status && old["message"] == *message) {
         return false;
     }
-    let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let new = json!({"type": "Dangling", "status": status, "reason": reason, "message": message, "lastTransitionTime": now});
+    let new = json!({"type": "Dangling", "status": status, "reason": reason, "message": message, "lastTransitionTime": written(now)});
     match old {
         Some(old) => *old = new,
         None => conditions.push(new),

@@ -10,6 +10,7 @@ use crate::actors::events::{About, Recorder, Severity};
 use crate::actors::informer::ObjectKey;
 use crate::api::client::{ClientRef, DeleteOptions, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
+use crate::api::schema::written;
 use crate::api::status::Status;
 use crate::runtime::clock;
 use crate::runtime::store::Revision;
@@ -164,5 +165,5 @@ fn condition(pod: &Value) -> Value {
 }
 
 fn now() -> String {
-    clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    written(clock::now())
 }

@@ -34,11 +34,6 @@ impl Comparison {
     }
 
     fn look<'v>(&mut self, form: Form<'_>, old: Option<&'v Value>, new: Option<&'v Value>, path: &mut Vec<Step<'v>>) {
-        let is_void = |value: Option<&Value>| match value {
-            Some(Value::Array(items)) => items.is_empty(),
-            Some(Value::Object(fields)) => fields.is_empty(),
-            other => other.is_none_or(Value::is_null),
-        };
         // What is empty before and after is a leaf: so that empty and absent are told apart.
         if is_void(old) && is_void(new) {
             return self.leaf(old, new, path);
@@ -117,6 +112,15 @@ impl Comparison {
             }
             path.pop();
         }
+    }
+}
+
+/// Nothing is there, or it is empty.
+pub(super) fn is_void(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(fields)) => fields.is_empty(),
+        other => other.is_none_or(Value::is_null),
     }
 }
 

@@ -52,6 +52,10 @@ impl Entry {
             && (writer.applies || self.api_version == writer.api_version)
     }
 
+    fn order(&self) -> (&str, Option<&str>, &str, &str, &str) {
+        (&self.operation, self.time.as_deref(), &self.manager, &self.api_version, &self.subresource)
+    }
+
     fn is_well_formed(&self) -> bool {
         matches!(self.operation.as_str(), "Apply" | "Update") && !self.api_version.is_empty() && self.fields_type == "FieldsV1"
     }
@@ -171,11 +175,7 @@ impl Managed {
 
     /// As it stands in the object: those that apply first, then by time.
     pub fn write(mut self) -> Option<Value> {
-        let order = |entry: &Entry| {
-            let Entry { operation, time, manager, api_version, subresource, .. } = entry.clone();
-            (operation, time, manager, api_version, subresource)
-        };
-        self.0.sort_by_cached_key(order);
+        self.0.sort_by(|a, b| a.order().cmp(&b.order()));
         (!self.0.is_empty()).then(|| serde_json::to_value(self.0).expect("entries are JSON"))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::compare::{list, map};
+use super::compare::{is_void, list, map};
 use super::field_set::Step;
 use super::form::{Form, Items, Parts};
 
@@ -16,11 +16,6 @@ pub fn merge(form: Form<'_>, there: &Value, applied: &Value) -> Result<Value, St
 }
 
 fn lay(form: Form<'_>, there: Option<&Value>, applied: Option<&Value>) -> Result<Option<Value>, String> {
-    let is_void = |value: Option<&Value>| match value {
-        Some(Value::Array(items)) => items.is_empty(),
-        Some(Value::Object(fields)) => fields.is_empty(),
-        other => other.is_none_or(Value::is_null),
-    };
     let leaf = || Ok(applied.or(there).cloned());
     if is_void(there) && is_void(applied) {
         return leaf();

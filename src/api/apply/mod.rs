@@ -15,6 +15,8 @@ mod remove;
 mod tests;
 mod typed;
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use compare::Comparison;
@@ -27,20 +29,22 @@ use remove::remove;
 pub use managed::{Managed, Writer};
 
 /// Fields of which nobody is the manager.
-const NOBODYS: [&str; 12] = [
-    "apiVersion",
-    "kind",
-    "metadata",
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.creationTimestamp",
-    "metadata.selfLink",
-    "metadata.uid",
-    "metadata.clusterName",
-    "metadata.generation",
-    "metadata.managedFields",
-    "metadata.resourceVersion",
-];
+static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
+    FieldSet::of_fields(&[
+        "apiVersion",
+        "kind",
+        "metadata",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.creationTimestamp",
+        "metadata.selfLink",
+        "metadata.uid",
+        "metadata.clusterName",
+        "metadata.generation",
+        "metadata.managedFields",
+        "metadata.resourceVersion",
+    ])
+});
 
 /// A write, as far as it is tracked.
 pub struct Tracked<'a> {
@@ -72,7 +76,7 @@ impl Tracked<'_> {
         let Comparison { added, modified, removed } = comparison;
         let written = added.union(&modified);
         let touched = written.clone().union(&removed);
-        let own = written.difference(&FieldSet::of_fields(&NOBODYS));
+        let own = written.difference(&NOBODYS);
         let before = managed.set_of(self.writer).difference(&touched);
         if own.is_empty() {
             managed.take(None, &touched);
@@ -111,7 +115,7 @@ impl Tracked<'_> {
         }
         managed.take(Some(self.writer), &written);
         managed.take(None, &comparison.removed);
-        let own = managed.set_of(self.writer).difference(&FieldSet::of_fields(&NOBODYS));
+        let own = managed.set_of(self.writer).difference(&NOBODYS);
         let is_same = *old == new;
         managed.set(self.writer, &own, (!is_same).then(|| self.now.clone()));
         Ok(((!is_same).then_some(new), managed))

@@ -4,7 +4,7 @@ use k8s_openapi::api::admissionregistration::v1;
 
 use super::cells::admission_registration as cells;
 use super::{Column, Judges, Kind, Subresource, Traits, age, column, computed, defaults, name, strategy};
-use crate::api::validation::{admission_policy as policies, webhook_configuration as webhooks};
+use crate::api::validation::{admission_policy as policies, webhook_configuration as judge};
 
 /// Of all kinds that extend the API.
 pub(super) const CATEGORIES: [&str; 1] = ["api-extensions"];
@@ -24,7 +24,7 @@ pub fn mutating_webhook_configuration() -> Kind {
         .traits(writes())
         .columns(webhook_columns())
         .defaults(defaults::mutating_webhook_configuration)
-        .judges(Judges::new(webhooks::mutating, webhooks::mutating_update))
+        .judges(Judges::new(judge::webhooks, judge::webhooks_update))
 }
 
 pub fn validating_webhook_configuration() -> Kind {
@@ -34,7 +34,7 @@ pub fn validating_webhook_configuration() -> Kind {
         .traits(writes())
         .columns(webhook_columns())
         .defaults(defaults::validating_webhook_configuration)
-        .judges(Judges::new(webhooks::validating, webhooks::validating_update))
+        .judges(Judges::new(judge::webhooks, judge::webhooks_update))
 }
 
 pub fn validating_admission_policy() -> Kind {
@@ -45,7 +45,7 @@ pub fn validating_admission_policy() -> Kind {
         .traits(Traits { status_depends_on: Some(&[]), ..writes() })
         .columns([name(), computed("Validations", cells::validations).of("integer"), computed("ParamKind", cells::parameter_kind), age()])
         .defaults(defaults::validating_admission_policy)
-        .prepare(|_| {}, strategy::status_only)
+        .prepare(|_| {}, strategy::status_alone)
         .judges(Judges::new(policies::policy, policies::policy_update).subresource(Subresource::Status, policies::policy_status_update))
 }
 

@@ -17,7 +17,7 @@ pub fn api_service() -> Kind {
         .traits(Traits { conditional_update: true, status_depends_on: Some(&[]), ..Traits::default() })
         .columns([name(), computed("Service", cells::service), computed("Available", cells::available), age()])
         .defaults(defaults::api_service)
-        .prepare(|_| {}, strategy::status_only)
+        .prepare(|_| {}, strategy::status_alone)
         .judges(
             Judges::new(services::api_service, services::api_service_update)
                 .subresource(Subresource::Status, services::api_service_status_update),

@@ -20,7 +20,7 @@ pub fn flow_schema() -> Kind {
             computed("MissingPL", cells::missing_level),
         ])
         .defaults(defaults::flow_schema)
-        .prepare(|_| {}, strategy::status_only)
+        .prepare(|_| {}, strategy::status_alone)
         .judges(
             Judges::new(judge::flow_schema, judge::flow_schema_update).subresource(Subresource::Status, judge::flow_schema_status_update),
         )
@@ -41,7 +41,7 @@ pub fn priority_level_configuration() -> Kind {
             age(),
         ])
         .defaults(defaults::priority_level_configuration)
-        .prepare(|_| {}, strategy::status_only)
+        .prepare(|_| {}, strategy::status_alone)
         .judges(
             Judges::new(judge::priority_level, judge::priority_level_update)
                 .subresource(Subresource::Status, judge::priority_level_status_update),

@@ -130,6 +130,8 @@ pub struct Traits {
     pub warns_of_orphans: bool,
     /// What a change of the status is prepared and judged by, besides metadata and status: pointers. `None` for the whole object.
     pub status_depends_on: Option<&'static [&'static str]>,
+    /// What a change of the status leaves as it is, whoever sends it: fields, `spec` alone if none are named.
+    pub status_leaves: &'static [&'static str],
 }
 
 /// The declaration of a kind.

@@ -27,6 +27,7 @@ pub fn pod() -> Kind {
             graceful: true,
             answers_deleted: true,
             status_depends_on: Some(&["/spec/restartPolicy"]),
+            status_leaves: &["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"],
             ..Traits::default()
         })
         .columns([

@@ -57,7 +57,7 @@ impl<'a> From<&'a Kind> for Target<'a> {
 }
 
 impl Target<'_> {
-    fn api_version(&self) -> String {
+    pub fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 

@@ -23,6 +23,11 @@ pub(super) fn time(text: &str, layout: &str) -> Result<String, String> {
     Ok(instant.to_zoned(TimeZone::UTC).strftime(format).to_string())
 }
 
+/// A time as `metav1.Time` is written: whole seconds, UTC.
+pub fn written(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Walks both texts element by element; a fraction of seconds may stand where the layout has none.
 fn check_layout(text: &str, layout: &str) -> Result<(), String> {
     const ELEMENTS: [(&str, i32, &str); 6] =

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::metadata::{metadata, now, text};
-use super::update::wrong_uid;
+use super::update::{Reach, wrong_uid};
 use super::{ATTEMPTS, Api, Call, Target, modified, not_found};
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
@@ -31,7 +31,7 @@ impl Api {
             let mut pod = before.clone();
             metadata(&mut pod).remove("resourceVersion");
             assign(old, &mut pod, node, meta).map_err(|why| Status::conflict("", "pods/binding", &target.name, &why))?;
-            if self.replace(call, target, old, before, pod, Vec::new()).await?.is_some() {
+            if self.replace(call, target, Reach::Object, old, (before, pod), Vec::new()).await?.is_some() {
                 return Ok(());
             }
         }

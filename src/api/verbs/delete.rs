@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::list::parse_revision;
-use super::metadata::{metadata, now, written};
+use super::metadata::{metadata, now};
 use super::update::{is_released, released};
 use super::{ATTEMPTS, Api, Target, User, modified, not_found, shown};
 use crate::api::admission::{self, Operation, Request};
 use crate::api::client::{DeleteOptions, Propagation};
 use crate::api::kinds::{Kind, Subresource};
 use crate::api::object::Object;
+use crate::api::schema::written;
 use crate::api::status::Status;
 use crate::api::validation::{ErrorList, FieldErrorKind};
 use crate::runtime::clock;
@@ -130,7 +131,7 @@ fn mark(kind: &Kind, old: &Object, options: &DeleteOptions) -> Option<Value> {
             let pending = old.meta().deletion_grace_period_seconds.unwrap_or_default();
             let due = due - jiff::SignedDuration::from_secs(pending - grace);
             let metadata = metadata(&mut object);
-            metadata.insert("deletionTimestamp".into(), written(due));
+            metadata.insert("deletionTimestamp".into(), written(due).into());
             metadata.insert("deletionGracePeriodSeconds".into(), grace.into());
         }
         _ => {}
@@ -155,7 +156,7 @@ fn begin_deletion(kind: &Kind, object: &mut Value, grace: Option<i64>) {
     }
     let seconds = grace.unwrap_or(0);
     let metadata = metadata(object);
-    metadata.insert("deletionTimestamp".into(), written(clock::now() + jiff::SignedDuration::from_secs(seconds)));
+    metadata.insert("deletionTimestamp".into(), written(clock::now() + jiff::SignedDuration::from_secs(seconds)).into());
     metadata.insert("deletionGracePeriodSeconds".into(), seconds.into());
     if let Some(generation) = metadata.get("generation").and_then(Value::as_i64).filter(|generation| *generation > 0) {
         metadata.insert("generation".into(), (generation + 1).into());

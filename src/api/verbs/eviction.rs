@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::binding::set_condition;
 use super::metadata::metadata;
+use super::update::Reach;
 use super::{ATTEMPTS, Api, Call, Target, modified, not_found};
 use crate::api::client::{DeleteOptions, Propagation};
 use crate::api::status::Status;
@@ -29,7 +30,7 @@ impl Api {
             metadata(&mut pod).remove("resourceVersion");
             let (reason, message) = ("EvictionByEvictionAPI", "Eviction API: evicting");
             set_condition(&mut pod, json!({"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}));
-            if self.replace(call, &whole, old, before, pod, Vec::new()).await?.is_some() {
+            if self.replace(call, &whole, Reach::Object, old, (before, pod), Vec::new()).await?.is_some() {
                 options.uid = options.uid.or_else(|| Some(old.uid().to_owned()));
                 return self.delete(&call.user, &whole, &options).await.map(drop);
             }

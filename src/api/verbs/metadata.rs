@@ -1,12 +1,12 @@
 //! What only the server decides on in an object's metadata, and where an object says it belongs.
 
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Api, Target};
 use crate::api::kinds::Kind;
+use crate::api::schema::written;
 use crate::api::status::Status;
 use crate::api::validation::object_meta::{NameForm, object_meta, object_meta_update};
 use crate::api::validation::{ErrorList, FieldErrorKind, Path};
@@ -30,12 +30,7 @@ pub(super) fn text<'a>(metadata: &'a Map<String, Value>, field: &str) -> &'a str
 }
 
 pub(super) fn now() -> Value {
-    written(clock::now())
-}
-
-/// A time as `metav1.Time` is written: whole seconds, UTC.
-pub(super) fn written(time: Timestamp) -> Value {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()
+    written(clock::now()).into()
 }
 
 /// Makes a body say its kind, and the namespace that the path says.

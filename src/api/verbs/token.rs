@@ -3,12 +3,11 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use super::metadata::written;
 use super::{Api, Call, Target, not_found, tracking};
 use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{Registry, Subresource};
 use crate::api::object::Object;
-use crate::api::schema;
+use crate::api::schema::{self, written};
 use crate::api::status::Status;
 use crate::api::tokens::{Bound, Claims, ISSUER, Reference};
 use crate::api::validation::{ErrorList, FieldErrorKind};

@@ -9,7 +9,7 @@ use crate::api::apply::{Managed, Refused, Tracked, Writer};
 use crate::api::client::FieldValidation;
 use crate::api::kinds::{Kind, Subresource};
 use crate::api::object::Object;
-use crate::api::schema::{self, Dialect, examine};
+use crate::api::schema::{self, Dialect, examine, written};
 use crate::api::status::{Reason, Status};
 use crate::runtime::clock;
 
@@ -19,14 +19,15 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const BEFORE: &str = "before-first-apply";
 const KUBECTL: &str = "kubectl";
 
-/// What a request cannot change (upstream: `GetResetFields`).
-fn ignored(kind: &Kind, subresource: Option<Subresource>) -> &'static [&'static str] {
-    match subresource {
-        Some(Subresource::Status) if kind.plural == "pods" => &["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"],
-        Some(Subresource::Status) => &["spec"],
+/// A write to an object or by one of its subresources, which cannot change everything (upstream: `GetResetFields`).
+fn tracked<'a>(kind: &'a Kind, subresource: Option<Subresource>, writer: &'a Writer) -> Tracked<'a> {
+    let ignored: &[&str] = match subresource {
+        Some(Subresource::Status) if kind.traits.status_leaves.is_empty() => &["spec"],
+        Some(Subresource::Status) => kind.traits.status_leaves,
         _ if kind.has(Subresource::Status) => &["status"],
         _ => &[],
-    }
+    };
+    Tracked { schema: &kind.schema, writer, ignored, now: now() }
 }
 
 fn writer(call: &Call, kind: &Kind, subresource: &str, applies: bool) -> Writer {
@@ -35,7 +36,7 @@ fn writer(call: &Call, kind: &Kind, subresource: &str, applies: bool) -> Writer 
 }
 
 fn now() -> String {
-    clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    written(clock::now())
 }
 
 /// An object of which nothing is said.
@@ -55,15 +56,13 @@ pub(super) fn track_new(call: &Call, kind: &Kind, new: &mut Value) -> Option<Val
     let given = metadata(new).remove("managedFields").unwrap_or_default();
     schema::finish(&kind.schema, new);
     let writer = writer(call, kind, "", false);
-    let tracked = Tracked { schema: &kind.schema, writer: &writer, ignored: ignored(kind, None), now: now() };
-    tracked.update(&nothing(kind), new, Managed::read(&given).unwrap_or_default()).write()
+    tracked(kind, None, &writer).update(&nothing(kind), new, Managed::read(&given).unwrap_or_default()).write()
 }
 
 /// The `managedFields` of what is asked of an object by a subresource that is of another type.
 pub(super) fn track_order(call: &Call, body: schema::Target<'_>, subresource: Subresource, order: &Value) -> Option<Value> {
     let manager = call.options.field_manager.clone();
-    let api_version = if body.group.is_empty() { body.version.to_owned() } else { format!("{}/{}", body.group, body.version) };
-    let writer = Writer { manager, applies: false, api_version, subresource: subresource.name().to_owned() };
+    let writer = Writer { manager, applies: false, api_version: body.api_version(), subresource: subresource.name().to_owned() };
     let (mut nothing, mut order) = (Value::Object(Map::new()), order.clone());
     [&mut nothing, &mut order].into_iter().for_each(|object| schema::finish(body.schema, object));
     let tracked = Tracked { schema: body.schema, writer: &writer, ignored: &[], now: now() };
@@ -86,18 +85,16 @@ pub(super) fn track(call: &Call, target: &Target, by: &str, known: &Value, old: 
     }
     schema::finish(&kind.schema, new);
     let writer = writer(call, kind, by, false);
-    let tracked = Tracked { schema: &kind.schema, writer: &writer, ignored: ignored(kind, target.subresource), now: now() };
-    tracked.update(old, new, managed).write()
+    tracked(kind, target.subresource, &writer).update(old, new, managed).write()
 }
 
 /// Whether two `managedFields` say the same but for when: nobody writes an object for that.
 pub(super) fn says_the_same(old: &Value, new: Option<&Value>) -> bool {
-    let timeless = |entries: &Value| -> Vec<Value> {
-        let mut entries = entries.as_array().cloned().unwrap_or_default();
-        entries.iter_mut().for_each(|entry| drop(entry.as_object_mut().map(|entry| entry.remove("time"))));
-        entries
-    };
-    new.is_some_and(|new| old != new && timeless(old) == timeless(new))
+    fn timeless(entry: &Value) -> impl Iterator<Item = (&String, &Value)> {
+        entry.as_object().into_iter().flatten().filter(|(field, _)| *field != "time")
+    }
+    let (Some(old), Some(new)) = (old.as_array(), new.and_then(Value::as_array)) else { return false };
+    old.len() == new.len() && old.iter().zip(new).all(|(old, new)| timeless(old).eq(timeless(new)))
 }
 
 impl Api {
@@ -105,8 +102,7 @@ impl Api {
     pub(super) async fn apply(&self, call: &Call, target: &Target, applied: &Value) -> Result<Updated, Status> {
         let kind = &target.kind;
         check_type((&kind.api_version(), kind.kind), applied)?;
-        let named = applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null());
-        if named {
+        if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
             return Err(Status::bad_request("metadata.managedFields must be nil"));
         }
         let is_there = self.fresh().await?.get(&target.key()).is_some();
@@ -156,12 +152,11 @@ impl Api {
     ) -> Result<(Value, Option<Value>), Status> {
         let kind = &target.kind;
         let writer = writer(call, kind, by, true);
-        let tracked = Tracked { schema: &kind.schema, writer: &writer, ignored: ignored(kind, target.subresource), now: now() };
         if managed.is_empty() && !old["metadata"]["uid"].is_null() {
             let before = Writer { manager: BEFORE.to_owned(), applies: false, ..writer.clone() };
-            managed = Tracked { writer: &before, now: now(), ..tracked }.update(&nothing(kind), old, managed);
+            managed = tracked(kind, target.subresource, &before).update(&nothing(kind), old, managed);
         }
-        let tracked = Tracked { schema: &kind.schema, writer: &writer, ignored: ignored(kind, target.subresource), now: now() };
+        let tracked = tracked(kind, target.subresource, &writer);
         let attempt = |force| tracked.apply(old, applied, managed.clone(), force);
         let outcome = match attempt(call.options.force) {
             Err(Refused::Conflicts(conflicts)) if writer.manager == KUBECTL => match last_applied(kind, old) {

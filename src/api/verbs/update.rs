@@ -76,7 +76,7 @@ impl Api {
             };
             let before = old.value();
             metadata::carry_over(&mut new, &before);
-            if self.replace(&call, &target, old, before, new, Vec::new()).await?.is_some() {
+            if self.replace(&call, &target, Reach::Object, old, (before, new), Vec::new()).await?.is_some() {
                 return Ok(());
             }
         }
@@ -110,11 +110,7 @@ impl Api {
             if !known.is_null() {
                 metadata(&mut before).insert("managedFields".into(), known);
             }
-            let replaced = match manner.reach {
-                Reach::Object => self.replace(call, target, &old, before, new, beside).await?,
-                Reach::Status(_) => self.replace_status(call, target, &old, before, new).await?,
-            };
-            if let Some(object) = replaced {
+            if let Some(object) = self.replace(call, target, manner.reach, &old, (before, new), beside).await? {
                 return Ok(object);
             }
         }
@@ -178,50 +174,22 @@ impl Api {
         &self,
         call: &Call,
         target: &Target,
+        reach: Reach,
         old: &Object,
-        mut before: Value,
-        new: Value,
+        (mut before, new): (Value, Value),
         beside: Vec<Write<Object>>,
     ) -> Result<Option<Object>, Status> {
         let kind = &target.kind;
         metadata(&mut before).remove("resourceVersion");
-        if before == new {
+        if reach.is_same(&before, &new) {
             return Ok(Some(old.clone()));
         }
         let gone = goes(kind, &new);
         let beside = if gone { released(kind, &new) } else { beside };
-        self.put(call, target, old, sealed(kind, new)?, gone, beside).await
-    }
-
-    /// The same for a change that reaches no further than the status.
-    async fn replace_status(
-        &self,
-        call: &Call,
-        target: &Target,
-        old: &Object,
-        mut before: Value,
-        mut new: Value,
-    ) -> Result<Option<Object>, Status> {
-        metadata(&mut before).remove("resourceVersion");
-        if ["metadata", "status"].iter().all(|field| before.get(field) == new.get(field)) {
-            return Ok(Some(old.clone()));
-        }
-        let gone = goes(&target.kind, &new);
-        let object = old.with_status(new.take()).map_err(Status::internal)?;
-        self.put(call, target, old, object, gone, Vec::new()).await
-    }
-
-    /// Commits an object in the place of an old one, or that it is gone.
-    async fn put(
-        &self,
-        call: &Call,
-        target: &Target,
-        old: &Object,
-        object: Object,
-        gone: bool,
-        beside: Vec<Write<Object>>,
-    ) -> Result<Option<Object>, Status> {
-        let kind = &target.kind;
+        let object = match reach {
+            Reach::Object => sealed(kind, new)?,
+            Reach::Status(_) => old.with_status(new).map_err(Status::internal)?,
+        };
         if call.options.dry_run {
             return Ok(Some(shown(kind, &object).at(old.revision())));
         }
@@ -278,6 +246,13 @@ impl Reach {
         match self {
             Self::Object => object.value(),
             Self::Status(pointers) => object.parts(&[&["/status"], pointers].concat()),
+        }
+    }
+
+    fn is_same(self, old: &Value, new: &Value) -> bool {
+        match self {
+            Self::Object => old == new,
+            Self::Status(_) => ["metadata", "status"].iter().all(|field| old.get(field) == new.get(field)),
         }
     }
 }

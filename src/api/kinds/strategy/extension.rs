@@ -1,21 +1,10 @@
-//! Definitions of custom resources, and what else has a status that others write.
+//! Definitions of custom resources.
 
 use serde_json::{Value, json};
 
-use super::{put, restore};
+use super::put;
 use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
-
-/// Who writes the status writes nothing else (`metav1.ResetObjectMetaForStatus`).
-pub fn status_only(object: &mut Value, old: &Value, subresource: Option<Subresource>) {
-    if subresource != Some(Subresource::Status) {
-        return;
-    }
-    let (Some(metadata), Some(before)) = (object.get_mut("metadata"), old.get("metadata")) else { return };
-    for field in ["labels", "annotations", "ownerReferences", "finalizers"] {
-        restore(metadata, before, field);
-    }
-}
 
 /// The version in which objects are stored joins those in which some may be stored.
 pub fn custom_resource_definition(definition: &mut Value) {

@@ -16,17 +16,17 @@ pub use batch::{job, job_update};
 pub use certificate::certificate_signing_request_update;
 pub use cluster::{endpoint_slice_update, lease, lease_update, namespace, namespace_update};
 pub use device::{device_class, resource_claim, resource_claim_template, resource_claim_update, resource_slice};
-pub use extension::{custom_resource_definition, custom_resource_definition_update, status_only};
+pub use extension::{custom_resource_definition, custom_resource_definition_update};
 pub use pod::{pod, pod_update};
 pub use storage::{csi_driver_update, persistent_volume, persistent_volume_claim, persistent_volume_update};
 
 use crate::api::kinds::Subresource;
-use crate::api::kinds::fields::Fields;
+use crate::api::schema::written;
 use crate::runtime::clock;
 
 /// Now, as `metav1.Time` is written.
 fn now() -> String {
-    clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    written(clock::now())
 }
 
 /// Sets a field of the object at the top of another.
@@ -52,11 +52,8 @@ pub fn status_alone(new: &mut Value, old: &Value, subresource: Option<Subresourc
     if subresource != Some(Subresource::Status) {
         return;
     }
-    let Some(metadata) = new.at_mut("/metadata").and_then(Value::as_object_mut) else { return };
+    let (Some(metadata), Some(before)) = (new.get_mut("metadata"), old.get("metadata")) else { return };
     for field in ["annotations", "finalizers", "labels", "ownerReferences"] {
-        match old.at("/metadata").and_then(|metadata| metadata.get(field)) {
-            Some(value) => metadata.insert(field.to_owned(), value.clone()),
-            None => metadata.remove(field),
-        };
+        restore(metadata, before, field);
     }
 }

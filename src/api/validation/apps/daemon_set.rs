@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
 
-use super::{Workload, collisions, counts, lasting_template, selects_template};
+use super::{Workload, collisions, counts, lasting_selector, lasting_template, selects_template};
 use crate::api::validation::int_or_percent::{amount, not_more_than_all, number_or_share};
 use crate::api::validation::label_selector::{is_empty, label_selector};
 use crate::api::validation::numbers::not_negative;
@@ -34,8 +34,7 @@ pub fn daemon_set(set: &DaemonSet) -> ErrorList {
 
 pub fn daemon_set_update(new: &DaemonSet, old: &DaemonSet) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
-    let selector = &new.spec.selector;
-    errors.immutable(&Path::new("spec").child("selector"), selector, &old.spec.selector, selector.as_ref());
+    lasting_selector(new.spec.selector.as_ref(), old.spec.selector.as_ref(), &mut errors);
     spec(&new.spec, &mut errors);
     errors
 }

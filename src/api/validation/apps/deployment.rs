@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Deserialize;
 
-use super::{Workload, collisions, counts, part_of, replicated_template, required_selector, warnings};
+use super::{Workload, collisions, counts, lasting_selector, part_of, replicated_template, required_selector, warnings};
 use crate::api::validation::int_or_percent::{amount, not_more_than_all, number_or_share};
 use crate::api::validation::numbers::not_negative;
 use crate::api::validation::object_meta::{object_meta, object_meta_update};
@@ -36,8 +36,7 @@ pub fn deployment(deployment: &Deployment) -> ErrorList {
 pub fn deployment_update(new: &Deployment, old: &Deployment) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
     spec(&new.spec, &mut errors);
-    let selector = &new.spec.selector;
-    errors.immutable(&Path::new("spec").child("selector"), selector, &old.spec.selector, selector.as_ref());
+    lasting_selector(new.spec.selector.as_ref(), old.spec.selector.as_ref(), &mut errors);
     errors
 }
 

@@ -44,6 +44,11 @@ fn required_selector(selector: Option<&LabelSelector>, of: &str, path: &Path, er
     }
 }
 
+/// Which pods are its own does not change.
+fn lasting_selector(new: Option<&LabelSelector>, old: Option<&LabelSelector>, errors: &mut ErrorList) {
+    errors.immutable(&Path::new("spec").child("selector"), &new, &old, new);
+}
+
 fn labels_of(template: &PodTemplateSpec) -> Option<&BTreeMap<String, String>> {
     template.metadata.as_ref()?.labels.as_ref()
 }

@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde::Deserialize;
 
-use super::{Workload, counts, part_of, replicated_template, required_selector, warnings};
+use super::{Workload, counts, lasting_selector, part_of, replicated_template, required_selector, warnings};
 use crate::api::validation::numbers::not_negative;
 use crate::api::validation::object_meta::{object_meta, object_meta_update};
 use crate::api::validation::pod::name_warnings;
@@ -31,8 +31,7 @@ pub fn replica_set(set: &ReplicaSet) -> ErrorList {
 pub fn replica_set_update(new: &ReplicaSet, old: &ReplicaSet) -> ErrorList {
     let mut errors = object_meta_update(&new.metadata, &old.metadata, &Path::new("metadata"));
     spec(&new.spec, &mut errors);
-    let selector = &new.spec.selector;
-    errors.immutable(&Path::new("spec").child("selector"), selector, &old.spec.selector, selector.as_ref());
+    lasting_selector(new.spec.selector.as_ref(), old.spec.selector.as_ref(), &mut errors);
     errors
 }
 
