@@ -16,10 +16,16 @@ use crate::runtime::supervision::{Strategy, Supervisor, SupervisorSpec};
 pub struct ControlPlane {
     /// One informer a kind, for whoever else needs one.
     pub informers: Informers,
-    /// Why pods wait.
-    pub diagnoses: Diagnoses,
     /// Of all of it.
     supervisor: Supervisor,
+}
+
+/// What a control plane is set up with.
+#[derive(Clone)]
+pub struct Options {
+    pub controllers: controllers::Options,
+    /// Where it says why pods wait, for whoever is asked.
+    pub diagnoses: Diagnoses,
 }
 
 /// As whom each part of the cast speaks to the API.
@@ -30,12 +36,7 @@ pub struct Clients<F> {
 
 impl ControlPlane {
     /// Starts everything below `root`, informers first: a part that cannot live without them is restarted with them.
-    pub fn start<F: Fn(&str) -> ClientRef>(
-        root: &Supervisor,
-        clients: &Clients<F>,
-        entropy: &Entropy,
-        controls: &controllers::Options,
-    ) -> Self {
+    pub fn start<F: Fn(&str) -> ClientRef>(root: &Supervisor, clients: &Clients<F>, entropy: &Entropy, controls: &Options) -> Self {
         Self::start_as(Strategy::RestForOne.into(), root, clients, entropy, controls)
     }
 
@@ -44,7 +45,7 @@ impl ControlPlane {
         root: &Supervisor,
         clients: &Clients<F>,
         entropy: &Entropy,
-        controls: &controllers::Options,
+        controls: &Options,
     ) -> Self {
         let entropy = entropy.split("control-plane");
         let supervisor = root.supervisor("control-plane", spec);
@@ -59,12 +60,13 @@ impl ControlPlane {
             recorder: Recorder::start(&scheduling, scheduler_client.clone(), &entropy, scheduler::DEFAULT_NAME, ""),
             client: scheduler_client,
             informers: informers.clone(),
+            diagnoses: controls.diagnoses.clone(),
         };
-        let diagnoses = scheduler::start(&scheduling, options, &entropy);
+        scheduler::start(&scheduling, options, &entropy);
 
         let room = supervisor.supervisor("controllers", Strategy::OneForOne);
         let tools = Tools { client: client("system:kube-controller-manager"), informers: informers.clone() };
-        controllers::start(&room, &tools, &entropy, controls);
-        Self { informers, diagnoses, supervisor }
+        controllers::start(&room, &tools, &entropy, &controls.controllers);
+        Self { informers, supervisor }
     }
 }

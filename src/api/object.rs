@@ -26,6 +26,8 @@ struct Inner {
     layout: Layout,
     meta: Arc<Meta>,
     fields: OnceLock<Box<[Box<str>]>>,
+    /// In another encoding.
+    encoded: OnceLock<Box<[u8]>>,
 }
 
 /// Where things stand within the bytes. They are laid out as
@@ -93,7 +95,7 @@ impl Object {
     }
 
     fn new(bytes: Vec<u8>, revision: Revision, layout: Layout, meta: Arc<Meta>) -> Self {
-        Self(Arc::new(Inner { bytes: bytes.into(), revision, layout, meta, fields: OnceLock::new() }))
+        Self(Arc::new(Inner { bytes: bytes.into(), revision, layout, meta, fields: OnceLock::new(), encoded: OnceLock::new() }))
     }
 
     pub fn meta(&self) -> &Meta {
@@ -176,6 +178,20 @@ impl Object {
     /// the selectable fields of its kind.
     pub fn fields(&self, read: impl FnOnce(&[u8]) -> Box<[Box<str>]>) -> &[Box<str>] {
         self.0.fields.get_or_init(|| read(&self.0.bytes))
+    }
+
+    /// The object in another encoding than JSON, made when it is first asked for, and then shared by all who read it. There is one such
+    /// encoding.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub fn encoded<E>(&self, encode: impl FnOnce(&[u8]) -> Result<Box<[u8]>, E>) -> Result<&[u8], E> {
+        if self.0.encoded.get().is_none() {
+            let encoded = encode(&self.0.bytes)?;
+            // Whoever was faster has made the same.
+            let _ = self.0.encoded.set(encoded);
+        }
+        Ok(self.0.encoded.get().expect("it was just set"))
     }
 }
 
@@ -282,7 +298,7 @@ impl Stored for Object {
             return Ok(Self::from_value(value)?.at(revision));
         };
         let head: Head = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
-        let stored = Inner { bytes, revision, layout, meta: Arc::new(head.metadata), fields: OnceLock::new() };
+        let stored = Inner { bytes, revision, layout, meta: Arc::new(head.metadata), fields: OnceLock::new(), encoded: OnceLock::new() };
         Ok(Self(Arc::new(stored)))
     }
 }

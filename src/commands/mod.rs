@@ -16,6 +16,7 @@ mod resources;
 mod sim;
 mod tree;
 mod up;
+mod why;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,8 @@ enum Command {
     Delete(delete::Delete),
     /// Print what a pod's container has written
     Logs(logs::Logs),
+    /// Say what keeps a pod from running: each node that refuses it, and by which plugin
+    Why(why::Why),
     /// Show the live supervision tree
     Tree(tree::Tree),
     /// Let an actor die as by a panic; its supervisor starts it anew
@@ -99,6 +102,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Apply(command) => client(command.run()),
         Command::Delete(command) => client(command.run()),
         Command::Logs(command) => client(command.run()),
+        Command::Why(command) => client(command.run()),
         Command::Tree(command) => client(command.run()),
         Command::KillActor(command) => client(command.run()),
         Command::Completions(command) => command.run(),

@@ -15,7 +15,8 @@ use super::impersonation::impersonate;
 use super::negotiation::{Offer, Representation, negotiate};
 use super::request::{Query, RequestInfo};
 use super::response::Style;
-use super::{discovery, health, openapi, options, response, reviews, verbs};
+use super::{discovery, health, openapi, options, response, reviews, verbs, why};
+use crate::actors::scheduler::Diagnoses;
 use crate::api::kinds::Registry;
 use crate::api::status::{Reason, Status};
 use crate::api::streams::NodeDirectory;
@@ -34,6 +35,8 @@ pub struct Front {
     pub authenticator: Authenticator,
     pub authorizer: Box<dyn Authorizer>,
     pub nodes: NodeDirectory,
+    /// Why pods wait.
+    pub diagnoses: Diagnoses,
     /// The root of what `/debug/actors` shows.
     pub supervisor: Supervisor,
     /// Where what comes from outside is kept.
@@ -129,6 +132,7 @@ async fn route(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse
         ["openapi", parts @ ..] => openapi::answer(&exchange, parts),
         ["version"] => Ok(health::version(&exchange)),
         ["livez" | "readyz" | "healthz", checks @ ..] => Ok(health::check(&exchange, parts[0], checks).await),
+        ["debug", "why"] => why::answer(&exchange).await,
         ["debug", "actors"] => Ok(health::actors(&exchange)),
         ["debug", "actors", "kill"] if *exchange.request.method() == Method::POST => health::kill(&exchange),
         _ => Ok(response::nowhere()),

@@ -24,6 +24,7 @@ pub mod server;
 mod spdy;
 mod streams;
 mod verbs;
+mod why;
 
 pub use door::Door;
 pub use front::Front;

@@ -1,5 +1,6 @@
 //! Which representation a client gets: the first in its `Accept` header that can be given (RFC 9110, section 12.5.1).
 
+use super::protobuf;
 use crate::api::status::{Reason, Status};
 
 /// What bodies are written in.
@@ -8,6 +9,7 @@ pub enum Format {
     #[default]
     Json,
     Yaml,
+    Protobuf,
 }
 
 impl Format {
@@ -15,6 +17,7 @@ impl Format {
         match self {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
+            Self::Protobuf => protobuf::CONTENT_TYPE,
         }
     }
 }
@@ -40,7 +43,11 @@ pub struct Representation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// An object, a list of them, or a watch on them.
-    Objects { streams: bool },
+    Objects {
+        streams: bool,
+        /// Whether the kind has a form in protobuf.
+        binary: bool,
+    },
     /// Lists of what is served.
     Discovery,
 }
@@ -72,7 +79,7 @@ pub fn names(accept: &str, types: &[&str]) -> bool {
 
 fn unknown_types(offer: Offer) -> Status {
     let mut types = TYPES.to_owned();
-    if offer == (Offer::Objects { streams: true }) {
+    if matches!(offer, Offer::Objects { streams: true, .. }) {
         types += ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
     }
     let message = format!("406: Not Acceptable\n\nAvailable representations: {types}");
@@ -108,16 +115,20 @@ impl<'a> Clause<'a> {
         match self.media_type {
             "application/json" | "application/*" | "*/*" => Some(Format::Json),
             "application/yaml" => Some(Format::Yaml),
+            protobuf::CONTENT_TYPE => Some(Format::Protobuf),
             _ => None,
         }
     }
 
     fn is_known_type(&self) -> bool {
-        self.format().is_some() || self.media_type == "application/vnd.kubernetes.protobuf"
+        self.format().is_some()
     }
 
     fn representation(&self, offer: Offer) -> Option<Representation> {
-        Some(Representation { format: self.format()?, shape: self.shape(offer)? })
+        let representation = Representation { format: self.format()?, shape: self.shape(offer)? };
+        let can_be_binary =
+            matches!(offer, Offer::Objects { binary: true, .. }) && matches!(representation.shape, Shape::Whole | Shape::Metadata(_));
+        (representation.format != Format::Protobuf || can_be_binary).then_some(representation)
     }
 
     fn shape(&self, offer: Offer) -> Option<Shape> {
@@ -142,7 +153,8 @@ impl<'a> Clause<'a> {
 mod tests {
     use super::*;
 
-    const OBJECT: Offer = Offer::Objects { streams: false };
+    const OBJECT: Offer = Offer::Objects { streams: false, binary: true };
+    const CUSTOM: Offer = Offer::Objects { streams: false, binary: false };
 
     fn shape(accept: &str, offer: Offer) -> Result<(Format, Shape), u16> {
         negotiate(accept, offer).map(|it| (it.format, it.shape)).map_err(|status| status.code)
@@ -153,7 +165,9 @@ mod tests {
         for (accept, offer, expected) in [
             ("", OBJECT, (Format::Json, Shape::Whole)),
             ("*/*", OBJECT, (Format::Json, Shape::Whole)),
-            ("application/vnd.kubernetes.protobuf,application/json", OBJECT, (Format::Json, Shape::Whole)),
+            ("application/vnd.kubernetes.protobuf,application/json", OBJECT, (Format::Protobuf, Shape::Whole)),
+            ("application/vnd.kubernetes.protobuf,application/json", CUSTOM, (Format::Json, Shape::Whole)),
+            ("application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json", OBJECT, (Format::Json, Shape::Whole)),
             ("text/html,application/json;q=0.9,*/*;q=0.1", OBJECT, (Format::Json, Shape::Whole)),
             ("application/json;q=0.1,application/yaml", OBJECT, (Format::Yaml, Shape::Whole)),
             ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", OBJECT, (Format::Json, Shape::Table("v1"))),
@@ -161,7 +175,7 @@ mod tests {
             (
                 "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
                 OBJECT,
-                (Format::Json, Shape::Metadata("v1")),
+                (Format::Protobuf, Shape::Metadata("v1")),
             ),
             (
                 "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json",
@@ -176,7 +190,7 @@ mod tests {
     #[test]
     fn what_cannot_be_given_is_refused() {
         for accept in ["text/html", "application/vnd.kubernetes.protobuf", "application/json;as=Chart;v=v1;g=meta.k8s.io"] {
-            assert_eq!(shape(accept, OBJECT), Err(406), "{accept}");
+            assert_eq!(shape(accept, CUSTOM), Err(406), "{accept}");
         }
     }
 }

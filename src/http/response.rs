@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::negotiation::Format;
+use super::protobuf;
 use super::request::Query;
 use crate::api::status::{Reason, Status};
 
@@ -52,13 +53,23 @@ pub fn json_bytes(code: StatusCode, body: Bytes, style: Style) -> HttpResponse {
 
 /// Any other body, in the format that was asked for.
 pub fn value(code: StatusCode, value: &impl Serialize, style: Style) -> HttpResponse {
+    let mut content_type = style.format.content_type();
     let written = match style.format {
+        Format::Protobuf => match serde_json::to_value(value).map(|value| (protobuf::body(&value), value)) {
+            Ok((Ok(body), _)) => return finish(code, content_type, body, style),
+            // What has no other form is JSON, whatever the client prefers.
+            Ok((Err(_), value)) => {
+                content_type = Format::Json.content_type();
+                serde_json::to_vec(&value).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        },
         Format::Yaml => serde_saphyr::to_string(value).map(String::into_bytes).map_err(|error| error.to_string()),
         Format::Json if style.pretty => serde_json::to_vec_pretty(value).map_err(|error| error.to_string()),
         Format::Json => serde_json::to_vec(value).map_err(|error| error.to_string()),
     };
     match written {
-        Ok(body) => finish(code, style.format.content_type(), body.into(), style),
+        Ok(body) => finish(code, content_type, body.into(), style),
         Err(error) => failure(&Status::internal(error)),
     }
 }
@@ -145,10 +156,10 @@ pub fn warn_first(response: &mut HttpResponse, warning: &str) {
     others.into_iter().for_each(|other| response.headers_mut().append(WARNING, other));
 }
 
-/// A response whose builder has no body yet, with a JSON content type.
-pub fn stream() -> HttpResponseBuilder {
+/// A response whose builder has no body yet.
+pub fn stream(content_type: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "application/json"));
+    response.insert_header((CONTENT_TYPE, content_type));
     response
 }
 

@@ -235,9 +235,9 @@ impl Cluster {
 
     fn open(&self) {
         let (entrance, faces) = (self.entrance.borrow(), self.faces());
-        if let (Some(entrance), Some(Faces { root, nodes, api: Some(api), .. })) = (&*entrance, faces) {
+        if let (Some(entrance), Some(Faces { root, nodes, api: Some(api), diagnoses, .. })) = (&*entrance, faces) {
             let (client, entropy) = (self.network.client("system:apiserver"), self.chance.split(&format!("http {}", self.lives.get())));
-            entrance.door.open(entrance.front(FrontParts { api, client, nodes, supervisor: root, entropy }));
+            entrance.door.open(entrance.front(FrontParts { api, client, nodes, diagnoses, supervisor: root, entropy }));
         }
     }
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::network::Network;
-use crate::actors::control_plane::{Candidacy, Clients, ControlPlane, stand};
-use crate::actors::controllers;
+use crate::actors::control_plane::{Candidacy, Clients, ControlPlane, Options, stand};
 use crate::actors::informer::{Informers, ObjectKey};
 use crate::actors::leader::Leadership;
 use crate::runtime::entropy::Entropy;
@@ -38,7 +37,7 @@ pub struct Planes {
 }
 
 impl Planes {
-    pub fn start(count: u32, root: &Supervisor, network: &Network, entropy: &Entropy, controls: &controllers::Options) -> Self {
+    pub fn start(count: u32, root: &Supervisor, network: &Network, entropy: &Entropy, controls: &Options) -> Self {
         if count < 2 {
             let clients = Clients { of: |user: &str| network.client(user) };
             return Self { informers: ControlPlane::start(root, &clients, entropy, controls).informers, claims: Vec::new() };

@@ -16,12 +16,14 @@ use super::machines::{Machine, Machines};
 use super::network::Network;
 use super::planes::Planes;
 use super::replay::Plot;
+use crate::actors::control_plane;
 use crate::actors::controllers;
 use crate::actors::dns;
 use crate::actors::informer::Informers;
 use crate::actors::kubelet::{self, PodRouter};
 use crate::actors::leader::Leadership;
 use crate::actors::proxy::{self, Proxy};
+use crate::actors::scheduler::Diagnoses;
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::object::Object;
@@ -63,6 +65,8 @@ pub struct Faces {
     pub api: Option<Api>,
     /// What the nodes serve of their pods.
     pub nodes: NodeDirectory,
+    /// Why pods wait.
+    pub diagnoses: Diagnoses,
     /// Of several control planes, whether each leads.
     pub claims: Vec<Leadership>,
 }
@@ -139,7 +143,8 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
     let authority = recorded.map_or("simulated authority", |start| &*start.authority);
     let tokens = recorded.map(|_| ground.tokens.clone());
     let controllers = controllers::Options { tokens, ..controllers::Options::new(authority) };
-    let Planes { informers: seen, claims } = Planes::start(ground.control_planes, &root, &ground.network, entropy, &controllers);
+    let controls = control_plane::Options { controllers, diagnoses: Diagnoses::default() };
+    let Planes { informers: seen, claims } = Planes::start(ground.control_planes, &root, &ground.network, entropy, &controls);
     let shared = (seen.clone(), PodRouter::start(&root, seen.typed::<Pod>()));
     let nodes = NodeDirectory::default();
     for machine in ground.machines.iter() {
@@ -159,7 +164,7 @@ async fn cast(ground: &Ground, entropy: &Entropy) -> Faces {
         let options = dns::Options { address, upstreams: Vec::new(), network: None };
         dns::start(&supervisor, &seen, ground.network.client("system:dns"), entropy, options);
     }
-    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes, claims }
+    Faces { root, proxy, store, api: founded.is_ok().then_some(api), nodes, diagnoses: controls.diagnoses, claims }
 }
 
 fn settings(ground: &Ground) -> Settings {

@@ -99,11 +99,12 @@ pub(super) struct Entrance {
 impl Entrance {
     /// What answers for a process.
     pub fn front(&self, parts: FrontParts) -> Front {
-        let FrontParts { api, client, nodes, supervisor, entropy } = parts;
+        let FrontParts { api, client, nodes, diagnoses, supervisor, entropy } = parts;
         Front {
             authenticator: Authenticator::new(&self.identity, client),
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes,
+            diagnoses,
             supervisor,
             entropy: Mutex::new(entropy),
             shutdown: crate::runtime::shutdown::Shutdown::new(),
@@ -118,6 +119,7 @@ pub(super) struct FrontParts {
     pub api: crate::api::verbs::Api,
     pub client: crate::api::client::ClientRef,
     pub nodes: crate::api::streams::NodeDirectory,
+    pub diagnoses: crate::actors::scheduler::Diagnoses,
     pub supervisor: crate::runtime::supervision::Supervisor,
     pub entropy: crate::runtime::entropy::Entropy,
 }

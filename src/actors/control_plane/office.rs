@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, AsyncContext, WrapFuture};
 
-use super::{Clients, ControlPlane};
-use crate::actors::controllers;
+use super::{Clients, ControlPlane, Options};
 use crate::actors::informer::ObjectKey;
 use crate::actors::leader::{Candidate, Leadership};
 use crate::api::client::ClientRef;
@@ -33,13 +32,7 @@ pub struct Candidacy {
 type ClientsOf = Arc<dyn Fn(&str) -> ClientRef + Send + Sync>;
 
 /// Starts a control plane below `root` that acts whenever it holds the lease. Whether it does is answered.
-pub fn stand(
-    root: &Supervisor,
-    clients: ClientsOf,
-    candidacy: Candidacy,
-    entropy: &Entropy,
-    controls: &controllers::Options,
-) -> Leadership {
+pub fn stand(root: &Supervisor, clients: ClientsOf, candidacy: Candidacy, entropy: &Entropy, controls: &Options) -> Leadership {
     let Candidacy { lease, identity, client } = candidacy;
     let supervisor = root.supervisor(&format!("candidate {identity}"), Strategy::RestForOne);
     let entropy = Arc::new(entropy.split(&identity));
@@ -59,7 +52,7 @@ struct Office {
     entropy: Arc<Entropy>,
     /// How many there were.
     terms: Arc<AtomicU64>,
-    controls: controllers::Options,
+    controls: Options,
 }
 
 impl Actor for Office {

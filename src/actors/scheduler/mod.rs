@@ -21,6 +21,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod topology;
+mod why;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ use framework::{Diagnosis, Plugin, Search, schedule};
 pub use plugins::default_profile;
 pub use pod::PodInfo;
 use queue::Queue;
+pub use why::Why;
 use world::{Change, World};
 
 /// The name that pods ask for when they ask for none.
@@ -74,20 +76,19 @@ pub struct Options {
     pub client: ClientRef,
     pub informers: Informers,
     pub recorder: Recorder,
+    /// Where it says why pods wait.
+    pub diagnoses: Diagnoses,
 }
 
 /// Starts a scheduler; it restarts with what the informers then show.
-pub fn start(supervisor: &Supervisor, options: Options, entropy: &Entropy) -> Diagnoses {
-    let diagnoses = Diagnoses::default();
+pub fn start(supervisor: &Supervisor, options: Options, entropy: &Entropy) {
     let stream = entropy.split("scheduler");
-    let published = diagnoses.clone();
     let mut starts = 0_u64;
     supervisor.start(ChildSpec::new("scheduler", move || {
         starts += 1;
         let search = Search { start: 0, entropy: stream.split(&starts.to_string()) };
-        Scheduler::new(options.clone(), search, published.clone())
+        Scheduler::new(options.clone(), search)
     }));
-    diagnoses
 }
 
 struct Scheduler {
@@ -99,7 +100,6 @@ struct Scheduler {
     search: Search,
     /// Pods placed by this scheduler that the informer does not show as bound yet.
     assumed: BTreeSet<ObjectKey>,
-    diagnoses: Diagnoses,
     effects: Option<mpsc::UnboundedSender<Effect>>,
     timer: Option<SpawnHandle>,
     /// Every informer has listed; until then a decision would be premature.
@@ -119,8 +119,8 @@ struct Turn;
 struct Ready;
 
 impl Scheduler {
-    fn new(options: Options, search: Search, diagnoses: Diagnoses) -> Self {
-        diagnoses.0.lock().clear();
+    fn new(options: Options, search: Search) -> Self {
+        options.diagnoses.0.lock().clear();
         Self {
             world: World::new(&options.informers),
             options,
@@ -129,7 +129,6 @@ impl Scheduler {
             queue: Queue::default(),
             search,
             assumed: BTreeSet::new(),
-            diagnoses,
             effects: None,
             timer: None,
             ready: false,
@@ -168,7 +167,7 @@ impl Scheduler {
     fn place(&mut self, pod: Arc<PodInfo>, node: &str) {
         self.cluster.put_pod(pod.clone(), node);
         self.assumed.insert(pod.key.clone());
-        self.diagnoses.0.lock().remove(&pod.key);
+        self.options.diagnoses.0.lock().remove(&pod.key);
         self.perform(Effect::Bind { pod: pod.clone(), node: node.into() });
         self.queue.happened(&ClusterEvent::PodPlaced(pod), &self.plugins);
     }
@@ -187,7 +186,7 @@ impl Scheduler {
         }
         self.queue.refused(&pod.key, diagnosis.plugins().collect(), clock::instant());
         self.perform(Effect::Report { pod: pod.clone(), message: diagnosis.message(), nominated });
-        self.diagnoses.0.lock().insert(pod.key.clone(), Arc::new(diagnosis));
+        self.options.diagnoses.0.lock().insert(pod.key.clone(), Arc::new(diagnosis));
     }
 
     fn perform(&self, effect: Effect) {
@@ -207,7 +206,7 @@ impl Scheduler {
         if let Some(node) = pod.occupies() {
             self.assumed.remove(key);
             self.queue.remove(key);
-            self.diagnoses.0.lock().remove(key);
+            self.options.diagnoses.0.lock().remove(key);
             self.cluster.put_pod(pod.clone(), node);
             if before.is_none_or(|before| before.labels != pod.labels) {
                 self.queue.happened(&ClusterEvent::PodPlaced(pod), &self.plugins);
@@ -229,7 +228,7 @@ impl Scheduler {
     fn forget(&mut self, key: &ObjectKey) {
         self.assumed.remove(key);
         self.queue.remove(key);
-        self.diagnoses.0.lock().remove(key);
+        self.options.diagnoses.0.lock().remove(key);
         self.cluster.forget_nomination(key);
         self.cluster.remove_pod(key);
     }

@@ -211,7 +211,7 @@ impl Type {
     }
 
     /// The place of a field among all.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
+    pub fn position(&self, name: &str) -> Option<usize> {
         self.places.candidates(name).find(|place| self.fields[*place].name == name)
     }
 

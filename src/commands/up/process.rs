@@ -13,8 +13,9 @@ use super::recording;
 use super::services;
 use super::signals::Asked;
 use super::{StoreKind, Up};
-use crate::actors::control_plane::{Clients, ControlPlane};
+use crate::actors::control_plane::{self, Clients, ControlPlane};
 use crate::actors::controllers;
+use crate::actors::scheduler::Diagnoses;
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::kinds::Registry;
@@ -81,10 +82,12 @@ impl Process {
                 move |user: &str| client(&api, user)
             },
         };
+        let diagnoses = Diagnoses::default();
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
+            diagnoses: diagnoses.clone(),
             supervisor: root.clone(),
             recorder: recorder.clone(),
             entropy: Mutex::new(entropy.split("http")),
@@ -97,7 +100,7 @@ impl Process {
         let ready_after = begun.elapsed();
         let tokens = Some(identity.tokens.clone());
         let controllers = controllers::Options { tokens, ..controllers::Options::new(identity.authority.pem()) };
-        let control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
+        let control_plane = ControlPlane::start(&root, &clients, &entropy, &control_plane::Options { controllers, diagnoses });
         let cluster = cluster::name(directory)?;
         let ground = Ground {
             root: &root,

@@ -11,12 +11,30 @@ pub type Numbers = BTreeMap<u64, Entry>;
 pub enum Entry {
     /// A field, by its name in JSON.
     Field(&'static str),
+    /// A field whose message holds a schema, or what may stand in a schema's place.
+    Either(&'static str, Alternative),
     /// A message whose fields are the outer one's in JSON: Go embeds its type.
     Embedded(&'static str),
 }
 
+/// What may stand in the place of a schema (`JSONSchemaPropsOrBool` and its like).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alternative {
+    /// `{1: flag, 2: schema}`
+    Flag,
+    /// `{1: schema, 2: schemas}`
+    List,
+    /// `{1: schema, 2: texts}`
+    Texts,
+    /// An object without fields, and no schema.
+    Empty,
+}
+
+/// The type of schemas.
+pub const SCHEMA: &str = "apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
+
 /// One message a line: its name, then each field with its number, as upstream's `generated.proto` files (v1.35) give them. A name with a
-/// dot is that of an embedded message.
+/// dot is that of an embedded message; behind a colon stands what else a field may hold than a schema.
 static NUMBERS: LazyLock<BTreeMap<&'static str, Numbers>> = LazyLock::new(|| {
     let messages = include_str!("numbers.txt").lines().map(|line| {
         let mut words = line.split(' ');
@@ -27,8 +45,16 @@ static NUMBERS: LazyLock<BTreeMap<&'static str, Numbers>> = LazyLock::new(|| {
 
 fn entry(word: &'static str) -> (u64, Entry) {
     let (name, number) = word.split_once('=').expect("the table is well formed");
-    let number = number.parse().expect("the table is well formed");
-    (number, if name.contains('.') { Entry::Embedded(name) } else { Entry::Field(name) })
+    let (number, alternative) = number.split_once(':').unwrap_or((number, ""));
+    let entry = match alternative {
+        "flag" => Entry::Either(name, Alternative::Flag),
+        "list" => Entry::Either(name, Alternative::List),
+        "texts" => Entry::Either(name, Alternative::Texts),
+        "empty" => Entry::Either(name, Alternative::Empty),
+        _ if name.contains('.') => Entry::Embedded(name),
+        _ => Entry::Field(name),
+    };
+    (number.parse().expect("the table is well formed"), entry)
 }
 
 /// The fields of a message such as `core.v1.Pod`, if it is one that is read.
@@ -46,7 +72,7 @@ mod tests {
     fn names(message: &str) -> Vec<&'static str> {
         let entries = of(message).unwrap_or_else(|| panic!("{message} is not in the table")).values();
         let names = entries.flat_map(|entry| match entry {
-            Entry::Field(name) => vec![*name],
+            Entry::Field(name) | Entry::Either(name, _) => vec![*name],
             Entry::Embedded(message) => names(message),
         });
         names.collect()

@@ -118,7 +118,7 @@ pub async fn answer(exchange: &Exchange, review: &Review, payload: web::Payload)
     if exchange.info.verb != "create" {
         return Err(Status::method_not_allowed());
     }
-    let representation = exchange.negotiate(Offer::Objects { streams: false })?;
+    let representation = exchange.negotiate(Offer::Objects { streams: false, binary: true })?;
     let headers = exchange.request.headers();
     let encoding = body::encoding(headers)?;
     let bytes = body::read(headers, payload).await?;

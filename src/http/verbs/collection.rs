@@ -1,5 +1,7 @@
 //! GET of a collection. The items' bytes are the stored ones: a list is put together, not encoded.
 
+use std::borrow::Cow;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use bytes::Bytes;
@@ -11,21 +13,25 @@ use crate::api::kinds::{Kind, KindRef};
 use crate::api::status::Status;
 use crate::api::table;
 use crate::http::front::Exchange;
-use crate::http::negotiation::{Offer, Representation, Shape};
-use crate::http::{options, response};
+use crate::http::negotiation::{Format, Representation, Shape};
+use crate::http::{options, protobuf, response};
 use crate::runtime::store::Revision;
 
 /// Objects that are parsed before others get their turn on this thread.
 const TURN: usize = 64;
 
 pub async fn list(exchange: &Exchange, kind: &KindRef, namespace: &str) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(Offer::Objects { streams: true })?;
+    let representation = shape::negotiate(exchange, kind, true)?;
     let list = exchange.front.api.list(kind, namespace, &options::list(&exchange.query)?).await?;
     respond(exchange, representation, kind, &list).await
 }
 
 /// An answer that is a list.
 pub async fn respond(exchange: &Exchange, representation: Representation, kind: &Kind, list: &List) -> Result<HttpResponse, Status> {
+    if representation.format == Format::Protobuf {
+        let body = binary(representation.shape, kind, list).await.map_err(Status::internal)?;
+        return Ok(response::finish(StatusCode::OK, protobuf::CONTENT_TYPE, body, exchange.style(representation)));
+    }
     let body = match representation.shape {
         Shape::Whole | Shape::Aggregated => whole(kind, list),
         Shape::Table(version) => {
@@ -54,6 +60,25 @@ fn whole(kind: &Kind, list: &List) -> Bytes {
     }
     body.extend_from_slice(b"]}");
     body.into()
+}
+
+/// The list in protobuf. What of it has been asked for before is there already.
+async fn binary(shape: Shape, kind: &Kind, list: &List) -> Result<Bytes, protobuf::Unencodable> {
+    let mut items = Vec::with_capacity(list.items.len());
+    for (index, object) in list.items.iter().enumerate() {
+        items.push(match shape {
+            Shape::Metadata(_) => Cow::Owned(protobuf::metadata(&object.value()["metadata"])?.into()),
+            _ => Cow::Borrowed(shape::message(kind, object)?),
+        });
+        if index % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let items: Vec<&[u8]> = items.iter().map(|item| &**item).collect();
+    match shape {
+        Shape::Metadata(version) => protobuf::list(&format!("meta.k8s.io/{version}"), "PartialObjectMetadataList", &metadata(list), &items),
+        _ => protobuf::list(&kind.api_version(), &format!("{}List", kind.kind), &metadata(list), &items),
+    }
 }
 
 /// A list whose items are made from the objects one by one, so that no more than one of them is ever parsed. `frame` is the list without

@@ -10,11 +10,11 @@ use crate::api::kinds::KindRef;
 use crate::api::status::Status;
 use crate::api::verbs::{Change, Deleted, Mutation, Target};
 use crate::http::front::Exchange;
-use crate::http::negotiation::{Offer, Representation};
+use crate::http::negotiation::Representation;
 use crate::http::{body, options, response};
 
 pub async fn object(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(Offer::Objects { streams: false })?;
+    let representation = shape::negotiate(exchange, &target.kind, false)?;
     let options = delete_options(exchange, payload).await?;
     let asked = exchange.ask(|| Mutation::of(target, Change::Delete { options: options.clone() }));
     let deleted = exchange.told(asked, exchange.front.api.delete(&exchange.user, target, &options).await)?;
@@ -46,7 +46,7 @@ fn answer(
 }
 
 pub async fn collection(exchange: &Exchange, kind: &KindRef, namespace: &str, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(Offer::Objects { streams: false })?;
+    let representation = shape::negotiate(exchange, kind, false)?;
     let options = delete_options(exchange, payload).await?;
     let list = options::list(&exchange.query)?;
     let change = || Change::DeleteCollection { selection: list.clone(), options: options.clone() };

@@ -7,10 +7,9 @@ use super::shape;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{Target, parse_revision};
 use crate::http::front::Exchange;
-use crate::http::negotiation::Offer;
 
 pub async fn get(exchange: &Exchange, target: &Target) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(Offer::Objects { streams: false })?;
+    let representation = shape::negotiate(exchange, &target.kind, false)?;
     let revision = parse_revision(exchange.query.text("resourceVersion")).map_err(|why| Status::new(500, Reason::Unknown, why))?;
     if let Some(revision) = revision {
         exchange.front.api.reached(revision).await?;

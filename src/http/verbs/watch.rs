@@ -1,4 +1,4 @@
-//! Watches: events as lines of JSON, for as long as both sides like.
+//! Watches: events as lines of JSON or messages of protobuf, for as long as both sides like.
 
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use super::shape;
 use crate::api::client::{WatchEvent, WatchStream};
 use crate::api::kinds::KindRef;
+use crate::api::object::Object;
 use crate::api::schema;
 use crate::api::status::Status;
 use crate::api::table::{self, IncludeObject};
 use crate::http::front::Exchange;
-use crate::http::negotiation::{Offer, Shape};
+use crate::http::negotiation::{Format, Representation, Shape};
+use crate::http::protobuf::{self, Unencodable};
 use crate::http::{options, response};
 use crate::runtime::clock;
 use crate::runtime::shutdown::Shutdown;
@@ -33,7 +35,7 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// `name` is the one object that the path names, if it does.
 pub async fn watch(exchange: Exchange, kind: &KindRef, namespace: &str, name: &str) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(Offer::Objects { streams: true })?;
+    let representation = shape::negotiate(&exchange, kind, true)?;
     let mut options = options::list(&exchange.query)?;
     if !name.is_empty() && !options.field_selector.contains("metadata.name=") {
         let and = if options.field_selector.is_empty() { "" } else { "," };
@@ -43,9 +45,10 @@ pub async fn watch(exchange: Exchange, kind: &KindRef, namespace: &str, name: &s
         let lifetime = LIFETIME.as_secs();
         options.timeout_seconds = Some(exchange.front.entropy.lock().rng().random_range(lifetime..2 * lifetime));
     }
-    let encoder = Encoder { kind: kind.clone(), shape: representation.shape, include: shape::include(&exchange)?, columns_sent: false };
+    let encoder = Encoder { kind: kind.clone(), representation, include: shape::include(&exchange)?, columns_sent: false };
     let events = exchange.front.api.watch(kind, namespace, &options).await?;
-    Ok(response::stream().streaming(chunks(events, encoder, exchange.front.shutdown.clone())))
+    let content_type = if representation.format == Format::Protobuf { protobuf::STREAM } else { Format::Json.content_type() };
+    Ok(response::stream(content_type).streaming(chunks(events, encoder, exchange.front.shutdown.clone())))
 }
 
 /// The events as chunks of a body. It is read only as fast as the client reads, and holds one chunk at most.
@@ -75,24 +78,26 @@ fn chunks(events: WatchStream, encoder: Encoder, shutdown: Shutdown) -> impl Str
 /// Writes events as a client wants to see them.
 struct Encoder {
     kind: KindRef,
-    shape: Shape,
+    representation: Representation,
     include: IncludeObject,
     columns_sent: bool,
 }
 
 impl Encoder {
     fn append(&mut self, chunk: &mut BytesMut, event: Result<WatchEvent, Status>) {
-        let (name, object) = match event {
-            Ok(WatchEvent::Added(object)) => ("ADDED", object),
-            Ok(WatchEvent::Modified(object)) => ("MODIFIED", object),
-            Ok(WatchEvent::Deleted(object)) => ("DELETED", object),
-            Ok(WatchEvent::Bookmark { revision, initial_events_end }) => {
+        if self.representation.format == Format::Protobuf {
+            let (name, object) = self.binary(event).unwrap_or_else(|error| ("ERROR", failure(&Status::internal(error))));
+            return protobuf::event(chunk, name, &object);
+        }
+        let (name, object) = match named(event) {
+            Ok(named) => named,
+            Err(Unnamed::Bookmark(revision, initial_events_end)) => {
                 let bookmark = self.bookmark(revision, initial_events_end);
-                return line(chunk, "BOOKMARK", bookmark.to_string().as_bytes());
+                return line(chunk, "BOOKMARK", self.shown(&bookmark, revision).to_string().as_bytes());
             }
-            Err(status) => return line(chunk, "ERROR", response::failure_value(&status).to_string().as_bytes()),
+            Err(Unnamed::Failure(status)) => return line(chunk, "ERROR", response::failure_value(&status).to_string().as_bytes()),
         };
-        match self.shape {
+        match self.representation.shape {
             Shape::Whole | Shape::Aggregated => line(chunk, name, object.json()),
             Shape::Table(_) | Shape::Metadata(_) => {
                 let shown = self.shown(&object.value(), object.revision());
@@ -101,8 +106,25 @@ impl Encoder {
         }
     }
 
+    /// The event's name and object in protobuf.
+    fn binary(&self, event: Result<WatchEvent, Status>) -> Result<(&'static str, Bytes), Unencodable> {
+        let metadata = match self.representation.shape {
+            Shape::Metadata(version) => Some(version),
+            _ => None,
+        };
+        Ok(match (named(event), metadata) {
+            (Ok((name, object)), None) => (name, shape::binary(&self.kind, &object)?),
+            (Ok((name, object)), Some(version)) => (name, shape::binary_metadata(version, &object.value())?),
+            (Err(Unnamed::Bookmark(revision, end)), None) => ("BOOKMARK", protobuf::body(&self.bookmark(revision, end))?),
+            (Err(Unnamed::Bookmark(revision, end)), Some(version)) => {
+                ("BOOKMARK", shape::binary_metadata(version, &self.bookmark(revision, end))?)
+            }
+            (Err(Unnamed::Failure(status)), _) => ("ERROR", failure(&status)),
+        })
+    }
+
     fn shown(&mut self, object: &Value, revision: Revision) -> Value {
-        match self.shape {
+        match self.representation.shape {
             Shape::Whole | Shape::Aggregated => object.clone(),
             Shape::Metadata(version) => table::partial(version, object),
             Shape::Table(version) => {
@@ -114,7 +136,7 @@ impl Encoder {
     }
 
     /// An object that says nothing but how far the watch has come.
-    fn bookmark(&mut self, revision: Revision, initial_events_end: bool) -> Value {
+    fn bookmark(&self, revision: Revision, initial_events_end: bool) -> Value {
         let mut object = json!({
             "kind": self.kind.kind,
             "apiVersion": self.kind.api_version(),
@@ -124,8 +146,31 @@ impl Encoder {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         schema::finish(&self.kind.schema, &mut object);
-        self.shown(&object, revision)
+        object
     }
+}
+
+/// An event that is about no object.
+enum Unnamed {
+    /// How far the watch has come, and whether what was there before has been sent.
+    Bookmark(Revision, bool),
+    Failure(Status),
+}
+
+/// An event's name on the wire, and its object.
+fn named(event: Result<WatchEvent, Status>) -> Result<(&'static str, Object), Unnamed> {
+    match event {
+        Ok(WatchEvent::Added(object)) => Ok(("ADDED", object)),
+        Ok(WatchEvent::Modified(object)) => Ok(("MODIFIED", object)),
+        Ok(WatchEvent::Deleted(object)) => Ok(("DELETED", object)),
+        Ok(WatchEvent::Bookmark { revision, initial_events_end }) => Err(Unnamed::Bookmark(revision, initial_events_end)),
+        Err(status) => Err(Unnamed::Failure(status)),
+    }
+}
+
+/// A failure in protobuf.
+fn failure(status: &Status) -> Bytes {
+    protobuf::body(&response::failure_value(status)).expect("a status has its form in protobuf")
 }
 
 fn line(chunk: &mut BytesMut, name: &str, object: &[u8]) {

@@ -11,13 +11,11 @@ use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{Call, Change, Mutation, Target};
 use crate::http::front::Exchange;
-use crate::http::negotiation::{Offer, Representation};
+use crate::http::negotiation::Representation;
 use crate::http::{body, options, response};
 
-const OBJECT: Offer = Offer::Objects { streams: false };
-
 pub async fn create(exchange: &Exchange, kind: &KindRef, namespace: &str, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(OBJECT)?;
+    let representation = shape::negotiate(exchange, kind, false)?;
     let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
     let object = body::object(&call, (&**kind).into(), &bytes, encoding)?;
@@ -28,7 +26,7 @@ pub async fn create(exchange: &Exchange, kind: &KindRef, namespace: &str, payloa
 }
 
 pub async fn update(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(OBJECT)?;
+    let representation = shape::negotiate(exchange, &target.kind, false)?;
     let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "UpdateOptions")?;
     let object = body::object(&call, target.body(), &bytes, encoding)?;
@@ -39,7 +37,7 @@ pub async fn update(exchange: &Exchange, target: &Target, payload: web::Payload)
 }
 
 pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(OBJECT)?;
+    let representation = shape::negotiate(exchange, &target.kind, false)?;
     let headers = exchange.request.headers();
     let decode: fn(&[u8]) -> Result<Patch, Status> = match body::media_type(headers) {
         "application/json-patch+json" => |bytes| Ok(Patch::Json(body::patch_json(bytes)?)),
@@ -63,7 +61,7 @@ pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) 
 
 /// POST to an object's subresource: an order, answered as its own rules say.
 pub async fn create_subresource(exchange: &Exchange, target: &Target, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(OBJECT)?;
+    let representation = shape::negotiate(exchange, &target.kind, false)?;
     let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
     let order = body::object(&call, target.body(), &bytes, encoding)?;
@@ -72,9 +70,9 @@ pub async fn create_subresource(exchange: &Exchange, target: &Target, payload: w
 
 /// POST to the old collection of bindings: the body names the pod.
 pub async fn bind(exchange: &Exchange, namespace: &str, payload: web::Payload) -> Result<HttpResponse, Status> {
-    let representation = exchange.negotiate(OBJECT)?;
-    let (bytes, encoding) = read_body(exchange, payload).await?;
     let kind = Registry::built_in().resource("", "v1", "pods").ok_or_else(Status::no_such_resource)?;
+    let representation = shape::negotiate(exchange, kind, false)?;
+    let (bytes, encoding) = read_body(exchange, payload).await?;
     let call = call(exchange, "CreateOptions")?;
     let mut target = Target::new(kind, namespace, "").subresource(Subresource::Binding);
     let binding = body::object(&call, target.body(), &bytes, encoding)?;
