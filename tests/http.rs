@@ -4,6 +4,7 @@ mod http {
     mod access;
     mod nodes;
     mod pods;
+    mod protobuf;
     mod requests;
     mod site;
     mod watches;

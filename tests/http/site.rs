@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use kabuki::actors::scheduler::Diagnoses;
 use kabuki::api::object::Object;
 use kabuki::api::streams::NodeDirectory;
 use kabuki::api::verbs::{Api, LocalClient, Settings, User};
@@ -52,6 +53,7 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
             authenticator: Authenticator::new(&identity, client),
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
+            diagnoses: Diagnoses::default(),
             supervisor: supervisor.clone(),
             recorder: Recorder::default(),
             entropy: entropy.split("http").into(),
@@ -155,14 +157,14 @@ impl Client<'_> {
         self.send(Method::POST, path, body).await
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: &str) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let response = self.open(method, path, body).await;
         let (parts, body) = response.into_parts();
         Answer { code: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
     }
 
     /// The answer with its body still to come.
-    pub async fn open(&self, method: Method, path: &str, body: &str) -> Response<hyper::body::Incoming> {
+    pub async fn open(&self, method: Method, path: &str, body: impl AsRef<[u8]>) -> Response<hyper::body::Incoming> {
         let stream = self.site.connect(self.certificate.as_ref()).await;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         actix_rt::spawn(async move {
@@ -172,6 +174,6 @@ impl Client<'_> {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        sender.send_request(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await.unwrap()
+        sender.send_request(request.body(Full::new(Bytes::copy_from_slice(body.as_ref()))).unwrap()).await.unwrap()
     }
 }
