@@ -2,6 +2,7 @@
 
 mod http {
     mod access;
+    mod audit;
     mod nodes;
     mod pods;
     mod protobuf;

@@ -1,6 +1,7 @@
 //! The way of every request: who asks, what for, may they, and which verb does it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -9,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures::FutureExt;
 use parking_lot::Mutex;
 
+use super::audit::{Audit, Trail};
 use super::authentication::{Authenticator, PeerUser};
 use super::authorization::{self, Authorizer};
 use super::impersonation::impersonate;
@@ -39,6 +41,8 @@ pub struct Front {
     pub diagnoses: Diagnoses,
     /// The root of what `/debug/actors` shows.
     pub supervisor: Supervisor,
+    /// What is said of requests, if anything is.
+    pub audit: Option<Arc<Audit>>,
     /// Where what comes from outside is kept.
     pub recorder: Recorder,
     pub entropy: Mutex<Entropy>,
@@ -88,29 +92,39 @@ fn header(request: &HttpRequest, name: HeaderName) -> String {
 /// Answers any request. A panic on the way is the answer 500 to this one request, and a line in the log.
 pub async fn answer(front: web::Data<Front>, request: HttpRequest, payload: web::Payload) -> HttpResponse {
     let line = format!("{} {}", request.method(), request.path());
-    match AssertUnwindSafe(handle(front, request, payload)).catch_unwind().await {
-        Ok(Ok(response)) => response,
+    let mut trail = Trail::new(&request, &mut front.entropy.lock());
+    match AssertUnwindSafe(handle(front, request, payload, &mut trail)).catch_unwind().await {
+        Ok(Ok(response)) => trail.close(response, false),
         Ok(Err(status)) => {
             if status.code >= 500 {
                 tracing::warn!(request = line, code = status.code, "{}", status.message);
             }
-            response::failure(&status)
+            trail.close(response::failure(&status), false)
         }
         Err(_) => {
             tracing::error!(request = line, "the handling of a request panicked");
-            response::failure(&Status::internal("the request could not be handled; the server's log says more"))
+            let failure = response::failure(&Status::internal("the request could not be handled; the server's log says more"));
+            trail.close(failure, true)
         }
     }
 }
 
-async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Status> {
+async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Payload, trail: &mut Trail) -> Result<HttpResponse, Status> {
     let query = Query::new(request.query_string());
     let within = options::timeout(&query)?.unwrap_or(ANSWER_WITHIN).min(ANSWER_WITHIN);
     let peer = request.conn_data::<PeerUser>().cloned();
-    let user = front.authenticator.authenticate(peer.as_ref(), request.headers()).await?;
-    let user = impersonate(user, request.headers())?;
+    let sender = front.authenticator.authenticate(peer.as_ref(), request.headers()).await;
     let info = RequestInfo::new(request.method().as_str(), request.path(), &query)?;
-    front.authorizer.judge(&user, &info).map_err(|reason| authorization::forbidden(&user, &info, &reason))?;
+    trail.begin(&front.audit, sender.as_ref().ok(), &info);
+    let sender = sender?;
+    let user = impersonate(sender.clone(), request.headers())?;
+    if user != sender {
+        trail.acts_as(&user);
+    }
+    let decision = front.authorizer.judge(&user, &info);
+    trail.decided(&decision);
+    decision.map_err(|reason| authorization::forbidden(&user, &info, &reason))?;
+    let payload = trail.body(payload).await?;
     let exchange = Exchange { front, request, query, user, info };
     match tokio::time::timeout(within, route(exchange, payload)).await {
         Ok(answer) => answer,

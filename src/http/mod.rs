@@ -3,6 +3,7 @@
 //! A request goes [`door::come_in`] -> [`front::answer`] -> [`authentication`] -> [`request::RequestInfo`] -> [`authorization`] -> [`verbs`], [`discovery`] or
 //! [`health`] -> [`response`].
 
+pub mod audit;
 pub mod authentication;
 pub mod authorization;
 mod body;

@@ -105,6 +105,7 @@ impl Entrance {
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes,
             diagnoses,
+            audit: None,
             supervisor,
             entropy: Mutex::new(entropy),
             shutdown: crate::runtime::shutdown::Shutdown::new(),

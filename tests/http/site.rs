@@ -13,6 +13,7 @@ use kabuki::actors::scheduler::Diagnoses;
 use kabuki::api::object::Object;
 use kabuki::api::streams::NodeDirectory;
 use kabuki::api::verbs::{Api, LocalClient, Settings, User};
+use kabuki::http::audit::{Audit, Log, Options, Policy};
 use kabuki::http::authentication::Authenticator;
 use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
@@ -40,6 +41,21 @@ pub struct Site {
 
 /// Runs a test against a server with an empty store and a namespace `n`.
 pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
+    run(None, test);
+}
+
+/// The same with an audit log by such a policy. What was logged is answered.
+pub fn audited<F: Future<Output = ()>>(policy: &str, test: impl FnOnce(Arc<Site>) -> F) -> Vec<Value> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("audit.log");
+    let log = Log::open(Options { file: file.clone(), size: 1 << 30, backups: 0 }).unwrap();
+    let audit = Audit::new(Policy::parse(policy).unwrap(), log);
+    run(Some(audit.clone()), test);
+    audit.settle();
+    std::fs::read_to_string(file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn run<F: Future<Output = ()>>(audit: Option<Arc<Audit>>, test: impl FnOnce(Arc<Site>) -> F) {
     actix_rt::System::new().block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let identity = Identity::open(directory.path(), &[]).unwrap();
@@ -54,6 +70,7 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             diagnoses: Diagnoses::default(),
+            audit,
             supervisor: supervisor.clone(),
             recorder: Recorder::default(),
             entropy: entropy.split("http").into(),

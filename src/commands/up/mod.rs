@@ -1,5 +1,6 @@
 //! `kabuki up`: a whole cluster in this process.
 
+mod audit;
 mod nodes;
 mod process;
 mod progress;
@@ -16,6 +17,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use super::Failure;
 use super::access::default_data_directory;
 use crate::runtime::network::Cidr;
+use audit::Audit;
 use process::Process;
 use recording::Recording;
 use signals::Asked;
@@ -49,6 +51,8 @@ pub struct Up {
     /// The addresses of pods
     #[arg(long, default_value = "10.244.0.0/16")]
     pod_cidr: Cidr,
+    #[command(flatten)]
+    audit: Audit,
     #[command(flatten)]
     recording: Recording,
 }

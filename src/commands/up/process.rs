@@ -23,6 +23,7 @@ use crate::api::object::Object;
 use crate::api::streams::NodeDirectory;
 use crate::api::verbs::{Api, LocalClient, ServiceRanges, Settings, User};
 use crate::commands::{Failure, cluster};
+use crate::http::audit::Audit;
 use crate::http::authentication::Authenticator;
 use crate::http::authorization::SystemRules;
 use crate::http::front::Front;
@@ -43,6 +44,7 @@ const FRONT: &str = "http";
 pub struct Process {
     root: Supervisor,
     store: Arc<LocalStore<Object>>,
+    audit: Option<Arc<Audit>>,
     recorder: Recorder,
     /// One line, if there is a recording.
     pub recording: Option<String>,
@@ -82,12 +84,13 @@ impl Process {
                 move |user: &str| client(&api, user)
             },
         };
-        let diagnoses = Diagnoses::default();
+        let (diagnoses, audit) = (Diagnoses::default(), options.audit.start(directory)?);
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
             authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             diagnoses: diagnoses.clone(),
+            audit: audit.clone(),
             supervisor: root.clone(),
             recorder: recorder.clone(),
             entropy: Mutex::new(entropy.split("http")),
@@ -115,7 +118,7 @@ impl Process {
         let nodes = nodes::start(options, &ground).await?;
         services::start(options, &ground, &nodes, address).await?;
         let (has_nodes, recording) = (options.nodes != Some(0), options.recording.describe());
-        Ok(Self { root, store, recorder, recording, kubeconfig, ready_after, has_nodes, description: nodes.description })
+        Ok(Self { root, store, audit, recorder, recording, kubeconfig, ready_after, has_nodes, description: nodes.description })
     }
 
     /// Runs until somebody asks it to stop, then stops in order.
@@ -146,6 +149,9 @@ impl Process {
         self.root.stop_child(FRONT).await;
         self.root.stop().await;
         self.recorder.close();
+        if let Some(audit) = self.audit {
+            audit.settle();
+        }
     }
 }
 

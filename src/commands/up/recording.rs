@@ -27,7 +27,7 @@ pub struct Recording {
     record_secrets: bool,
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let quantity: Quantity = text.parse().map_err(|error| format!("{error}"))?;
     match quantity.value() {
         value if value < LEAST => Err("it has to be 1Mi at least".to_owned()),
