@@ -6,6 +6,8 @@ pub(in crate::api) mod apply;
 pub mod bootstrap;
 pub mod client;
 pub(in crate::api) mod flow_control;
+#[cfg(test)]
+mod fuzz;
 pub mod kinds;
 pub mod node_graph;
 pub mod object;

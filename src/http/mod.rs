@@ -10,6 +10,8 @@ mod body;
 mod discovery;
 pub mod door;
 pub mod front;
+#[cfg(test)]
+mod fuzz;
 mod health;
 pub mod identity;
 mod impersonation;

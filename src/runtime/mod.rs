@@ -4,6 +4,8 @@ pub mod clock;
 pub mod containers;
 pub mod entropy;
 pub mod flaw;
+#[cfg(test)]
+pub mod fuzz;
 pub mod network;
 pub mod recording;
 pub mod shutdown;

@@ -9,6 +9,8 @@ mod facts;
 mod finish;
 mod go;
 mod places;
+#[cfg(test)]
+mod sample;
 mod visit;
 
 pub(in crate::api) use decode::examine;
@@ -17,4 +19,6 @@ pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
 pub use go::written;
+#[cfg(test)]
+pub use sample::sample;
 pub(in crate::api) use visit::Dialect;

@@ -5,4 +5,6 @@ mod codec;
 mod connection;
 mod headers;
 
+#[cfg(test)]
+pub use codec::{Codec, Frame};
 pub use connection::{Incoming, Outgoing, Stream, serve};
