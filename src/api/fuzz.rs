@@ -269,4 +269,8 @@ fn every_write_is_answered() {
 }
 
 /// What upstream, too, answers with 500.
-const UPSTREAM_TOO: [&str; 2] = ["resourceVersion should not be set on objects to be created", "list element types are not identical"];
+const UPSTREAM_TOO: [&str; 3] = [
+    "resourceVersion should not be set on objects to be created",
+    "list element types are not identical",
+    "failed to create typed patch object",
+];
