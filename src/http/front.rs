@@ -10,12 +10,12 @@ use futures::FutureExt;
 use parking_lot::Mutex;
 
 use super::authentication::{Authenticator, PeerUser};
-use super::authorization::{self, Authorizer};
 use super::impersonation::impersonate;
 use super::negotiation::{Offer, Representation, negotiate};
 use super::request::{Query, RequestInfo};
 use super::response::Style;
 use super::{discovery, health, openapi, options, response, reviews, verbs};
+use crate::api::authorization::forbidden;
 use crate::api::kinds::Registry;
 use crate::api::status::{Reason, Status};
 use crate::api::streams::NodeDirectory;
@@ -32,7 +32,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub struct Front {
     pub api: Api,
     pub authenticator: Authenticator,
-    pub authorizer: Box<dyn Authorizer>,
     pub nodes: NodeDirectory,
     /// The root of what `/debug/actors` shows.
     pub supervisor: Supervisor,
@@ -105,9 +104,9 @@ async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Pay
     let within = options::timeout(&query)?.unwrap_or(ANSWER_WITHIN).min(ANSWER_WITHIN);
     let peer = request.conn_data::<PeerUser>().cloned();
     let user = front.authenticator.authenticate(peer.as_ref(), request.headers()).await?;
-    let user = impersonate(user, request.headers())?;
+    let user = impersonate(front.api.authorizer(), user, request.headers())?;
     let info = RequestInfo::new(request.method().as_str(), request.path(), &query)?;
-    front.authorizer.judge(&user, &info).map_err(|reason| authorization::forbidden(&user, &info, &reason))?;
+    front.api.authorizer().judge(&user, &info).map_err(|reason| forbidden(&user, &info, &reason))?;
     let exchange = Exchange { front, request, query, user, info };
     match tokio::time::timeout(within, route(exchange, payload)).await {
         Ok(answer) => answer,

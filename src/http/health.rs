@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;
 use serde_json::json;
 
-use super::authorization::forbidden;
+use crate::api::authorization::forbidden;
 use super::front::Exchange;
 use super::negotiation::Representation;
 use super::response;

@@ -9,11 +9,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use kabuki::api::authorization::defaults;
 use kabuki::api::object::Object;
 use kabuki::api::streams::NodeDirectory;
 use kabuki::api::verbs::{Api, LocalClient, Settings, User};
 use kabuki::http::authentication::Authenticator;
-use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
 use kabuki::http::{Front, server};
 use kabuki::runtime::entropy::Entropy;
@@ -46,11 +46,11 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
         let store: Arc<LocalStore<Object>> = Arc::new(LocalStore::in_memory(&supervisor));
         let entropy = Entropy::from_seed(7);
         let api = Api::new(store.clone(), entropy.split("api"), Settings { tokens: Some(identity.tokens.clone()), ..Settings::default() });
+        defaults::found(&api).await.unwrap();
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let nodes = NodeDirectory::default();
         let front = Front {
             authenticator: Authenticator::new(&identity, client),
-            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor: supervisor.clone(),
             recorder: Recorder::default(),

@@ -1,5 +1,6 @@
 //! The controllers: each a reconciler and its list of watched kinds, run by the same actor.
 
+mod cluster_roles;
 mod controller;
 mod definitions;
 mod endpoints;
@@ -25,6 +26,7 @@ mod token_secrets;
 mod tools;
 mod volumes;
 
+pub use cluster_roles::ClusterRoles;
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use definitions::Definitions;
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    ClaimProtection, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
+    ClaimProtection, ClusterRoles, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
     Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
@@ -59,6 +59,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(VolumeProtection::new);
     cast.start(Definitions::new);
     cast.start(FlowSchemas::new);
+    cast.start(ClusterRoles::new);
 }
 
 struct Cast<'a> {

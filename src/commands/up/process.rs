@@ -23,7 +23,6 @@ use crate::api::streams::NodeDirectory;
 use crate::api::verbs::{Api, LocalClient, ServiceRanges, Settings, User};
 use crate::commands::{Failure, cluster};
 use crate::http::authentication::Authenticator;
-use crate::http::authorization::SystemRules;
 use crate::http::front::Front;
 use crate::http::identity::Identity;
 use crate::http::server;
@@ -83,7 +82,6 @@ impl Process {
         };
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
-            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             supervisor: root.clone(),
             recorder: recorder.clone(),
