@@ -5,6 +5,7 @@ mod http {
     mod nodes;
     mod pods;
     mod requests;
+    mod roles;
     mod site;
     mod watches;
 }

@@ -12,10 +12,10 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use serde_json::{Value, json};
 
+use super::authorization::defaults;
 use super::kinds::Registry;
 use super::status::Status;
 use super::verbs::{Api, Call};
-use super::authorization::defaults;
 use super::{api_services, flow_control};
 
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];

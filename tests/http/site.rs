@@ -29,6 +29,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub struct Site {
+    pub api: Api,
     pub identity: Identity,
     pub address: SocketAddr,
     pub supervisor: Supervisor,
@@ -56,12 +57,12 @@ pub fn site<F: Future<Output = ()>>(test: impl FnOnce(Arc<Site>) -> F) {
             recorder: Recorder::default(),
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
-            api,
+            api: api.clone(),
         };
         let socket = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = socket.local_addr().unwrap();
         server::serve(&supervisor.supervisor("http", Strategy::OneForOne), socket, &identity, front).unwrap();
-        let site = Arc::new(Site { identity, address, supervisor, nodes, store, directory });
+        let site = Arc::new(Site { api, identity, address, supervisor, nodes, store, directory });
         site.admin().post("/api/v1/namespaces", r#"{"metadata": {"name": "n"}}"#).await;
         test(site.clone()).await;
         site.supervisor.stop_child("http").await;

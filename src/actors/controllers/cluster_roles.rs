@@ -99,7 +99,8 @@ mod tests {
         };
         let roles = [role("a", "x", &["get", "list"]), role("b", "y", &["watch"]), role("c", "x", &["list", "create"])];
         let rule = json!({"clusterRoleSelectors": [{"matchLabels": {"to": "x"}}]});
-        let verbs = |rule: &Value| sum(rule, roles.iter()).iter().map(|rule| rule["verbs"][0].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let verbs =
+            |rule: &Value| sum(rule, roles.iter()).iter().map(|rule| rule["verbs"][0].as_str().unwrap().to_owned()).collect::<Vec<_>>();
         assert_eq!(verbs(&rule), ["get", "list", "create"]);
         assert!(verbs(&json!({"clusterRoleSelectors": []})).is_empty());
     }

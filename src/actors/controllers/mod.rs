@@ -1,5 +1,6 @@
 //! The controllers: each a reconciler and its list of watched kinds, run by the same actor.
 
+mod certificates;
 mod cluster_roles;
 mod controller;
 mod definitions;
@@ -26,6 +27,7 @@ mod token_secrets;
 mod tools;
 mod volumes;
 
+pub use certificates::{Certificates, Certifying, Signer};
 pub use cluster_roles::ClusterRoles;
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use definitions::Definitions;

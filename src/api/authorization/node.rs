@@ -8,7 +8,6 @@ use super::{RequestInfo, Resource, Rule};
 use crate::api::node_graph::NodeGraph;
 use crate::api::selector::FieldSelector;
 
-
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(node_rules);
 
 const LEASES: &str = "kube-node-lease";

@@ -66,7 +66,8 @@ impl fmt::Display for Granted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Binding { name, namespace, role, .. } = &*self.binding;
         let subject = &self.binding.subjects[self.subject];
-        let (kind, place) = if namespace.is_empty() { ("ClusterRoleBinding", String::new()) } else { ("RoleBinding", format!("/{namespace}")) };
+        let (kind, place) =
+            if namespace.is_empty() { ("ClusterRoleBinding", String::new()) } else { ("RoleBinding", format!("/{namespace}")) };
         write!(f, "RBAC: allowed by {kind} \"{name}{place}\" of {} {:?} to {} ", role.kind, role.name, subject.kind)?;
         match &subject.namespace {
             Some(of) if subject.kind == "ServiceAccount" => write!(f, "\"{}/{of}\"", subject.name),

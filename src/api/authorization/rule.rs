@@ -218,7 +218,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_in_as_few_rules_as_there_are_things() {
         for (had, wanted, expected) in [
-            ("get | - | configmaps", "get list | - | configmaps secrets", "{APIGroups:[\"\"], Resources:[\"configmaps\"], Verbs:[\"list\"]} {APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"list\"]}"),
+            (
+                "get | - | configmaps",
+                "get list | - | configmaps secrets",
+                "{APIGroups:[\"\"], Resources:[\"configmaps\"], Verbs:[\"list\"]} {APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"list\"]}",
+            ),
             ("* | * | *", "get | x | y/z | n", ""),
             ("get | - | pods | a b", "get | - | pods | a", ""),
             ("get | - | pods | a", "get | - | pods", "{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"get\"]}"),

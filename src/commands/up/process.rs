@@ -80,6 +80,7 @@ impl Process {
                 move |user: &str| client(&api, user)
             },
         };
+        let certifying = controllers::Certifying { authorizer: api.authorizer().clone(), signer: identity.authority.clone() };
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
             nodes: nodes.clone(),
@@ -94,7 +95,8 @@ impl Process {
         identity.kubeconfig(&format!("https://{address}")).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
         let tokens = Some(identity.tokens.clone());
-        let controllers = controllers::Options { tokens, ..controllers::Options::new(identity.authority.pem()) };
+        let certifying = Some(certifying);
+        let controllers = controllers::Options { tokens, certifying, ..controllers::Options::new(identity.authority.pem()) };
         let control_plane = ControlPlane::start(&root, &clients, &entropy, &controllers);
         let cluster = cluster::name(directory)?;
         let ground = Ground {

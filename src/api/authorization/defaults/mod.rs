@@ -152,7 +152,9 @@ mod tests {
             assert!(verdict.errors.is_empty(), "{}: {:?}", name(default), verdict.errors);
             let Some(role) = body["roleRef"]["name"].as_str() else { continue };
             let kind = body["roleRef"]["kind"].as_str().unwrap();
-            let is_it = |other: &&Default| other.kind.kind == kind && name(other) == role && (kind == "ClusterRole" || other.namespace == default.namespace);
+            let is_it = |other: &&Default| {
+                other.kind.kind == kind && name(other) == role && (kind == "ClusterRole" || other.namespace == default.namespace)
+            };
             assert!(all.iter().any(|other| is_it(&other)), "{role}");
         }
     }
