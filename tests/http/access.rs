@@ -24,12 +24,13 @@ fn the_administrator_enters_by_certificate_or_token() {
 #[test]
 fn nobody_sees_only_what_is_public() {
     site(async |site| {
-        for path in ["/livez", "/readyz", "/healthz/ping", "/version"] {
+        for path in ["/livez", "/readyz", "/healthz", "/version"] {
             assert_eq!(site.nobody().get(path).await.code, 200, "{path}");
         }
         let forbidden =
             "secrets is forbidden: User \"system:anonymous\" cannot list resource \"secrets\" in API group \"\" in the namespace \"n\"";
         assert_eq!(site.nobody().get(SECRETS).await.failure(), (403, forbidden.to_owned()));
+        assert_eq!(site.nobody().get("/healthz/ping").await.code, 403);
         let forbidden = "forbidden: User \"system:anonymous\" cannot get path \"/api\"";
         assert_eq!(site.nobody().get("/api").await.failure(), (403, forbidden.to_owned()));
     });

@@ -95,7 +95,7 @@ mod tests {
     fn a_sum_has_every_rule_of_its_parts_once() {
         let role = |name: &str, label: &str, verbs: &[&str]| {
             let rules: Vec<Value> = verbs.iter().map(|verb| json!({"verbs": [verb]})).collect();
-            Object::from_value(json!({"metadata": {"name": name, "labels": {"to": label}}, "rules": rules})).unwrap()
+            Object::from_value(json!({"kind": "ClusterRole", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": name, "labels": {"to": label}}, "rules": rules})).unwrap()
         };
         let roles = [role("a", "x", &["get", "list"]), role("b", "y", &["watch"]), role("c", "x", &["list", "create"])];
         let rule = json!({"clusterRoleSelectors": [{"matchLabels": {"to": "x"}}]});
