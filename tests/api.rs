@@ -3,6 +3,7 @@
 mod api {
     mod admission;
     mod applying;
+    mod authority;
     mod bootstrap;
     mod certificates;
     mod devices;

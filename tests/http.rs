@@ -7,6 +7,7 @@ mod http {
     mod pods;
     mod protobuf;
     mod requests;
+    mod roles;
     mod site;
     mod watches;
 }

@@ -1,4 +1,4 @@
-//! What a cluster has from its first moment on: the system's namespaces and priority classes, how its API shares itself out, and the service by
+//! What a cluster has from its first moment on: the system's namespaces and priority classes, who may do what, how its API shares itself out, and the service by
 //! which pods find it.
 
 use std::net::SocketAddr;
@@ -12,6 +12,7 @@ use k8s_openapi::api::scheduling::v1::PriorityClass;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use serde_json::{Value, json};
 
+use super::authorization::defaults;
 use super::kinds::Registry;
 use super::status::Status;
 use super::verbs::{Api, Call};
@@ -40,6 +41,7 @@ pub async fn bootstrap(api: &Api, advertised: SocketAddr) -> Result<(), Status> 
     for (name, value, description) in CLASSES {
         ensure::<PriorityClass>(api, "", json!({"metadata": {"name": name}, "value": value, "description": description})).await?;
     }
+    defaults::found(api).await?;
     try_join_all(flow_control::levels().into_iter().map(|level| ensure::<PriorityLevelConfiguration>(api, "", level))).await?;
     try_join_all(flow_control::schemas().into_iter().map(|schema| ensure::<FlowSchema>(api, "", schema))).await?;
     try_join_all(api_services::local().into_iter().map(|service| register(api, service))).await?;

@@ -3,6 +3,7 @@
 pub mod admission;
 pub(in crate::api) mod api_services;
 pub(in crate::api) mod apply;
+pub mod authorization;
 pub mod bootstrap;
 pub mod client;
 pub(in crate::api) mod flow_control;

@@ -123,11 +123,17 @@ impl Tokens {
     }
 
     /// The claims of a token that this cluster has issued, if it is in force now. Whether its audience is the right one, and what it is
-    /// bound to still there, is the caller's to say.
-    pub fn verify(&self, token: &str) -> Option<Claims> {
-        let claims: Claims = self.read(token)?;
-        let now = clock::now().as_second();
-        (claims.iss == ISSUER && claims.nbf <= now && now < claims.exp).then_some(claims)
+    /// bound to still there, is the caller's to say. `None` for what is no token of this cluster.
+    ///
+    /// # Errors
+    /// It is one, and not in force now.
+    pub fn verify(&self, token: &str) -> Result<Option<Claims>, String> {
+        let Some(claims) = self.read::<Claims>(token).filter(|claims| claims.iss == ISSUER) else { return Ok(None) };
+        match clock::now().as_second() {
+            now if now >= claims.exp => Err("service account token has expired".to_owned()),
+            now if now < claims.nbf => Err("service account token is not valid yet".to_owned()),
+            _ => Ok(Some(claims)),
+        }
     }
 
     /// The claims of a token that was issued for a secret. Whether the secret still has it is the caller's to say.
@@ -171,7 +177,7 @@ mod tests {
     #[test]
     fn a_token_says_what_was_signed() {
         let tokens = Tokens::ephemeral();
-        let read = tokens.verify(&tokens.issue(claims(0, 60))).unwrap();
+        let read = tokens.verify(&tokens.issue(claims(0, 60))).unwrap().unwrap();
         assert_eq!(read.kubernetes.serviceaccount.uid, "u");
         assert_eq!(read.iss, ISSUER);
     }
@@ -181,7 +187,7 @@ mod tests {
         let tokens = Tokens::ephemeral();
         let claims = SecretClaims { namespace: "n".into(), secret: "s".into(), account: "a".into(), account_uid: "u".into() };
         let token = tokens.issue_for_secret(claims.clone());
-        assert_eq!((tokens.verify_for_secret(&token), tokens.verify(&token)), (Some(claims), None));
+        assert_eq!((tokens.verify_for_secret(&token), tokens.verify(&token)), (Some(claims), Ok(None)));
         assert_eq!(Tokens::ephemeral().verify_for_secret(&token), None);
         assert_eq!(tokens.verify_for_secret(&tokens.issue(self::claims(0, 60))), None);
     }
@@ -189,20 +195,20 @@ mod tests {
     #[test]
     fn a_token_is_void_before_its_time_and_after_it() {
         let tokens = Tokens::ephemeral();
-        assert_eq!(tokens.verify(&tokens.issue(claims(-60, 60))), None);
-        assert_eq!(tokens.verify(&tokens.issue(claims(30, 60))), None);
+        assert_eq!(tokens.verify(&tokens.issue(claims(-60, 60))).unwrap_err(), "service account token has expired");
+        assert_eq!(tokens.verify(&tokens.issue(claims(30, 60))).unwrap_err(), "service account token is not valid yet");
     }
 
     #[test]
     fn a_token_of_another_key_or_with_other_claims_is_void() {
         let tokens = Tokens::ephemeral();
         let token = tokens.issue(claims(0, 60));
-        assert_eq!(Tokens::ephemeral().verify(&token), None);
+        assert_eq!(Tokens::ephemeral().verify(&token), Ok(None));
         let parts: Vec<&str> = token.split('.').collect();
         let other = tokens.issue(claims(0, 6000));
         let forged = format!("{}.{}.{}", parts[0], other.split('.').nth(1).unwrap(), parts[2]);
-        assert_eq!(tokens.verify(&forged), None);
+        assert_eq!(tokens.verify(&forged), Ok(None));
         let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), parts[1]);
-        assert_eq!(tokens.verify(&unsigned), None);
+        assert_eq!(tokens.verify(&unsigned), Ok(None));
     }
 }

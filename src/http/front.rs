@@ -12,13 +12,13 @@ use parking_lot::Mutex;
 
 use super::audit::{Audit, Trail};
 use super::authentication::{Authenticator, PeerUser};
-use super::authorization::{self, Authorizer};
 use super::impersonation::impersonate;
 use super::negotiation::{Offer, Representation, negotiate};
 use super::request::{Query, RequestInfo};
 use super::response::Style;
 use super::{discovery, health, openapi, options, response, reviews, verbs, why};
 use crate::actors::scheduler::Diagnoses;
+use crate::api::authorization::forbidden;
 use crate::api::kinds::Registry;
 use crate::api::status::{Reason, Status};
 use crate::api::streams::NodeDirectory;
@@ -35,7 +35,6 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub struct Front {
     pub api: Api,
     pub authenticator: Authenticator,
-    pub authorizer: Box<dyn Authorizer>,
     pub nodes: NodeDirectory,
     /// Why pods wait.
     pub diagnoses: Diagnoses,
@@ -117,13 +116,13 @@ async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Pay
     let info = RequestInfo::new(request.method().as_str(), request.path(), &query)?;
     trail.begin(&front.audit, sender.as_ref().ok(), &info);
     let sender = sender?;
-    let user = impersonate(sender.clone(), request.headers())?;
+    let user = impersonate(front.api.authorizer(), sender.clone(), request.headers())?;
     if user != sender {
         trail.acts_as(&user);
     }
-    let decision = front.authorizer.judge(&user, &info);
+    let decision = front.api.authorizer().judge(&user, &info);
     trail.decided(&decision);
-    decision.map_err(|reason| authorization::forbidden(&user, &info, &reason))?;
+    decision.map_err(|reason| forbidden(&user, &info, &reason))?;
     let payload = trail.body(payload).await?;
     let exchange = Exchange { front, request, query, user, info };
     match tokio::time::timeout(within, route(exchange, payload)).await {

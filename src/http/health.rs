@@ -5,10 +5,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;
 use serde_json::json;
 
-use super::authorization::forbidden;
 use super::front::Exchange;
 use super::negotiation::Representation;
 use super::response;
+use crate::api::authorization::forbidden;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::MASTERS;
 use crate::runtime::recording::Record;

@@ -1,22 +1,25 @@
-//! Acting as somebody else (the API concept's page on user impersonation): who may do everything may say by headers whom to act as.
+//! Acting as somebody else (the API concept's page on user impersonation): who has the verb
+//! `impersonate` may say by headers whom to act as.
 
 use actix_web::http::header::HeaderMap;
 
 use super::authentication::{ANONYMOUS, account_groups};
-use super::authorization::UNAUTHENTICATED;
-use crate::api::status::{Reason, Status};
-use crate::api::verbs::{AUTHENTICATED, MASTERS, User};
+use crate::api::authorization::{Authorizer, RequestInfo, Resource, UNAUTHENTICATED, forbidden};
+use crate::api::status::Status;
+use crate::api::verbs::{AUTHENTICATED, User};
 
 const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
 const UID: &str = "impersonate-uid";
+/// The group of what is said of a user besides name and groups.
+const AUTHENTICATION: &str = "authentication.k8s.io";
 const EXTRA: &str = "impersonate-extra-";
 
 /// The user that a request is to be answered for: the one who sent it, or whom its headers name.
 ///
 /// # Errors
 /// `Forbidden` for who may not, `BadRequest` where groups, a uid or extras come without a user.
-pub fn impersonate(user: User, headers: &HeaderMap) -> Result<User, Status> {
+pub fn impersonate(authorizer: &Authorizer, user: User, headers: &HeaderMap) -> Result<User, Status> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let name = text(USER);
     if name.is_empty() {
@@ -26,27 +29,51 @@ pub fn impersonate(user: User, headers: &HeaderMap) -> Result<User, Status> {
         }
         return Err(Status::bad_request(format!("requested [{}] without impersonating a user", stray.join(" "))));
     }
-    if !user.groups.iter().any(|group| group == MASTERS) {
-        return Err(forbidden(&user, &name));
-    }
+    let may = |resource: Resource| {
+        let request = RequestInfo::of("impersonate", resource);
+        authorizer.judge(&user, &request).map(drop).map_err(|why| forbidden(&user, &request, &why))
+    };
+    may(whom(&name))?;
     let mut groups: Vec<String> = headers.get_all(GROUP).filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
+    for group in &groups {
+        may(thing("", "groups", "", group))?;
+    }
     if groups.is_empty()
         && let Some((namespace, _)) = account(&name)
     {
         groups = account_groups(namespace).into();
     }
-    let known = if name == ANONYMOUS { UNAUTHENTICATED } else { AUTHENTICATED };
-    if !groups.iter().any(|group| group == AUTHENTICATED || group == UNAUTHENTICATED) {
-        groups.push(known.to_owned());
+    let is = |known: &str| groups.iter().any(|group| group == known);
+    match name == ANONYMOUS {
+        true if !is(UNAUTHENTICATED) => groups.push(UNAUTHENTICATED.to_owned()),
+        false if !is(AUTHENTICATED) && !is(UNAUTHENTICATED) => groups.push(AUTHENTICATED.to_owned()),
+        _ => {}
     }
     let mut impersonated = User { name, groups, uid: text(UID), ..User::default() };
     for (header, value) in headers {
         if let (Some(key), Ok(value)) = (header.as_str().strip_prefix(EXTRA), value.to_str()) {
             let key = percent_encoding::percent_decode_str(key).decode_utf8_lossy().into_owned();
+            may(thing(AUTHENTICATION, "userextras", &key, value))?;
             impersonated.extra.entry(key).or_default().push(value.to_owned());
         }
     }
+    if !impersonated.uid.is_empty() {
+        may(thing(AUTHENTICATION, "uids", "", &impersonated.uid))?;
+    }
     Ok(impersonated)
+}
+
+/// The user, or the service account, that is to be acted as.
+fn whom(user: &str) -> Resource {
+    match account(user) {
+        Some((namespace, name)) => Resource { namespace: namespace.to_owned(), ..thing("", "serviceaccounts", "", name) },
+        None => thing("", "users", "", user),
+    }
+}
+
+fn thing(group: &str, plural: &str, subresource: &str, name: &str) -> Resource {
+    let [group, version, plural, subresource, name] = [group, "v1", plural, subresource, name].map(str::to_owned);
+    Resource { group, version, plural, subresource, name, ..Resource::default() }
 }
 
 /// What is asked for besides a user, as upstream prints its object references: kind, namespace, name, uid, version, revision, field path.
@@ -64,27 +91,25 @@ fn account(user: &str) -> Option<(&str, &str)> {
     user.strip_prefix("system:serviceaccount:")?.split_once(':').filter(|(_, name)| !name.is_empty())
 }
 
-fn forbidden(user: &User, wanted: &str) -> Status {
-    let (plural, name, place) = match account(wanted) {
-        Some((namespace, name)) => ("serviceaccounts", name, format!("in the namespace \"{namespace}\"")),
-        None => ("users", wanted, "at the cluster scope".to_owned()),
-    };
-    let why = format!("User \"{}\" cannot impersonate resource \"{plural}\" in API group \"\" {place}", user.name);
-    Status::new(403, Reason::Forbidden, format!("{plural} \"{name}\" is forbidden: {why}")).about("", plural, name)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use actix_web::http::header::{HeaderName, HeaderValue};
 
     use super::*;
+    use crate::runtime::store::LocalStore;
+    use crate::runtime::supervision::{Strategy, Supervisor};
 
     fn ask(user: &User, given: &[(&'static str, &'static str)]) -> Result<User, String> {
         let mut headers = HeaderMap::new();
         for (name, value) in given {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        impersonate(user.clone(), &headers).map_err(|status| status.message)
+        actix_rt::System::new().block_on(async {
+            let store = LocalStore::in_memory(&Supervisor::root(Strategy::OneForOne));
+            impersonate(&Authorizer::new(Arc::new(store)), user.clone(), &headers).map_err(|status| status.message)
+        })
     }
 
     #[test]

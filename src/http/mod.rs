@@ -1,11 +1,11 @@
 //! The REST front: identity, authentication, routing, negotiation, streaming; one generic handler a verb. Decides nothing about objects.
 //!
-//! A request goes [`door::come_in`] -> [`front::answer`] -> [`authentication`] -> [`request::RequestInfo`] -> [`authorization`] -> [`verbs`], [`discovery`] or
+//! A request goes [`door::come_in`] -> [`front::answer`] -> [`authentication`] -> [`request::RequestInfo`] ->
+//! [`authorization`](crate::api::authorization) -> [`verbs`], [`discovery`] or
 //! [`health`] -> [`response`].
 
 pub mod audit;
 pub mod authentication;
-pub mod authorization;
 mod body;
 mod discovery;
 pub mod door;

@@ -4,33 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+pub use crate::api::authorization::{RequestInfo, Resource};
 use crate::api::status::Status;
-
-/// A request, before it is known whether what it names exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestInfo {
-    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; for other paths the method in lower case.
-    pub verb: String,
-    pub path: String,
-    /// Absent where the path names no resource.
-    pub resource: Option<Resource>,
-    /// What the objects of a list, a watch or a deletion are selected by; empty for all else.
-    pub field_selector: String,
-}
-
-/// What a path names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resource {
-    /// Empty for the core group.
-    pub group: String,
-    pub version: String,
-    pub namespace: String,
-    pub plural: String,
-    pub name: String,
-    pub subresource: String,
-    /// What follows the subresource: a path to proxy.
-    pub rest: Vec<String>,
-}
 
 impl RequestInfo {
     /// `path` is still percent-encoded; `query` decides whether a list is a watch.
@@ -41,7 +16,7 @@ impl RequestInfo {
         let path = decode(path)?;
         let (resource, watches_by_path) = resource(&path);
         let Some(mut resource) = resource else {
-            return Ok(Self { verb: method.to_lowercase(), path, resource: None, field_selector: String::new() });
+            return Ok(Self { verb: method.to_lowercase(), path, ..Self::default() });
         };
         let one = !resource.name.is_empty();
         let watches = watches_by_path || query.is_true("watch");

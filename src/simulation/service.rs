@@ -22,7 +22,6 @@ use super::journal::{Entry, Journal, Witness};
 use super::scenario::Script;
 use crate::api::status::{Reason, Status};
 use crate::http::authentication::Authenticator;
-use crate::http::authorization::SystemRules;
 use crate::http::door::{Annex, AnnexRequest};
 use crate::http::identity::Identity;
 use crate::http::{Door, Front};
@@ -102,7 +101,6 @@ impl Entrance {
         let FrontParts { api, client, nodes, diagnoses, supervisor, entropy } = parts;
         Front {
             authenticator: Authenticator::new(&self.identity, client),
-            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes,
             diagnoses,
             audit: None,

@@ -179,7 +179,7 @@ fn a_token_lasts_at_least_ten_minutes_and_stands_for_its_account() {
         };
         let given = request("a", json!({})).await.unwrap();
         assert_eq!(given["spec"].get("boundObjectRef"), Some(&Value::Null));
-        let claims = world.tokens.verify(given["status"]["token"].as_str().unwrap()).unwrap();
+        let claims = world.tokens.verify(given["status"]["token"].as_str().unwrap()).unwrap().unwrap();
         assert_eq!((claims.sub.as_str(), claims.exp - claims.iat), ("system:serviceaccount:default:a", 3600));
         assert_eq!(request("none", json!({})).await.unwrap_err().message, "serviceaccounts \"none\" not found");
         let short = request("a", json!({"expirationSeconds": 5})).await.unwrap_err();

@@ -65,7 +65,7 @@ fn a_node_reads_only_what_its_pods_refer_to() {
             ("/api/v1/nodes", [403; 2]),
             ("/api/v1/namespaces/n/serviceaccounts/{}", [403; 2]),
             ("/api/v1/services", [200; 2]),
-            ("/apis/discovery.k8s.io/v1/endpointslices", [200; 2]),
+            ("/apis/discovery.k8s.io/v1/endpointslices", [403; 2]),
         ] {
             for (name, code) in ["own", "other"].into_iter().zip(expected) {
                 let path = path.replace("{}", name);

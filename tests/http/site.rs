@@ -10,12 +10,12 @@ use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use kabuki::actors::scheduler::Diagnoses;
+use kabuki::api::authorization::defaults;
 use kabuki::api::object::Object;
 use kabuki::api::streams::NodeDirectory;
 use kabuki::api::verbs::{Api, LocalClient, Settings, User};
 use kabuki::http::audit::{Audit, Log, Options, Policy};
 use kabuki::http::authentication::Authenticator;
-use kabuki::http::authorization::SystemRules;
 use kabuki::http::identity::{Certificate, Identity};
 use kabuki::http::{Front, server};
 use kabuki::runtime::entropy::Entropy;
@@ -31,6 +31,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 pub struct Site {
+    pub api: Api,
     pub identity: Identity,
     pub address: SocketAddr,
     pub supervisor: Supervisor,
@@ -63,11 +64,11 @@ fn run<F: Future<Output = ()>>(audit: Option<Arc<Audit>>, test: impl FnOnce(Arc<
         let store: Arc<LocalStore<Object>> = Arc::new(LocalStore::in_memory(&supervisor));
         let entropy = Entropy::from_seed(7);
         let api = Api::new(store.clone(), entropy.split("api"), Settings { tokens: Some(identity.tokens.clone()), ..Settings::default() });
+        defaults::found(&api).await.unwrap();
         let client = Arc::new(LocalClient::new(api.clone(), User::default()));
         let nodes = NodeDirectory::default();
         let front = Front {
             authenticator: Authenticator::new(&identity, client),
-            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             diagnoses: Diagnoses::default(),
             audit,
@@ -75,12 +76,12 @@ fn run<F: Future<Output = ()>>(audit: Option<Arc<Audit>>, test: impl FnOnce(Arc<
             recorder: Recorder::default(),
             entropy: entropy.split("http").into(),
             shutdown: Shutdown::new(),
-            api,
+            api: api.clone(),
         };
         let socket = server::listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = socket.local_addr().unwrap();
         server::serve(&supervisor.supervisor("http", Strategy::OneForOne), socket, &identity, front).unwrap();
-        let site = Arc::new(Site { identity, address, supervisor, nodes, store, directory });
+        let site = Arc::new(Site { api, identity, address, supervisor, nodes, store, directory });
         site.admin().post("/api/v1/namespaces", r#"{"metadata": {"name": "n"}}"#).await;
         test(site.clone()).await;
         site.supervisor.stop_child("http").await;

@@ -1,5 +1,7 @@
 //! The controllers: each a reconciler and its list of watched kinds, run by the same actor.
 
+mod certificates;
+mod cluster_roles;
 mod controller;
 mod definitions;
 mod endpoints;
@@ -25,6 +27,8 @@ mod token_secrets;
 mod tools;
 mod volumes;
 
+pub use certificates::{Certificates, Certifying, Signer};
+pub use cluster_roles::ClusterRoles;
 pub use controller::{Controller, Outcome, Reconciler, Watch};
 pub use definitions::Definitions;
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};

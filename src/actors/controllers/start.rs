@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    ClaimProtection, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
-    Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
+    Certificates, Certifying, ClaimProtection, ClusterRoles, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage,
+    Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets,
+    Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
 use crate::api::tokens::Tokens;
@@ -19,6 +20,8 @@ pub struct Options {
     pub node_grace: Grace,
     /// Signs the tokens of the secrets that ask for one; without it they stay as they are.
     pub tokens: Option<Arc<Tokens>>,
+    /// Answers signing requests; without it they wait for somebody else.
+    pub certifying: Option<Certifying>,
     /// How many pods that have ended are kept; 0 keeps all.
     pub ended_pods: usize,
 }
@@ -26,7 +29,7 @@ pub struct Options {
 impl Options {
     /// Upstream's defaults.
     pub fn new(root_ca: impl Into<Arc<str>>) -> Self {
-        Self { root_ca: root_ca.into(), node_grace: Grace::default(), tokens: None, ended_pods: 12500 }
+        Self { root_ca: root_ca.into(), node_grace: Grace::default(), tokens: None, certifying: None, ended_pods: 12500 }
     }
 }
 
@@ -39,7 +42,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     let node_events = recorder("node-controller");
     let volume_events = recorder("persistentvolume-controller");
     let eviction_events = recorder("taint-eviction-controller");
-    let Options { root_ca, node_grace, tokens, ended_pods } = options.clone();
+    let Options { root_ca, node_grace, tokens, certifying, ended_pods } = options.clone();
     let ca = root_ca.clone();
     let cast = Cast { supervisor, tools, entropy: &entropy };
     cast.start(move |tools| Replication::new(tools, replication_events.clone()));
@@ -59,6 +62,10 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(VolumeProtection::new);
     cast.start(Definitions::new);
     cast.start(FlowSchemas::new);
+    cast.start(ClusterRoles::new);
+    if let Some(certifying) = certifying {
+        cast.start(move |tools| Certificates::new(tools, certifying.clone()));
+    }
 }
 
 struct Cast<'a> {

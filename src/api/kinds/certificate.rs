@@ -11,7 +11,7 @@ pub fn certificate_signing_request() -> Kind {
         .cluster_scoped()
         .subresources(&[Subresource::Approval, Subresource::Status])
         .selectable([selectable("spec.signerName", "/spec/signerName")])
-        .traits(Traits { says_who_asked: true, ..Traits::default() })
+        .traits(Traits { says_who_asked: true, constant: true, ..Traits::default() })
         .columns([
             name(),
             age(),

@@ -122,6 +122,8 @@ pub struct Traits {
     pub graceful: bool,
     /// The specification of a new object says who asked for it: `username`, `uid`, `groups` and `extra`.
     pub says_who_asked: bool,
+    /// What was asked for stays as it was created: nobody comes to manage it.
+    pub constant: bool,
     /// Holds cluster IPs and node ports.
     pub addresses: bool,
     /// Dependents are orphaned when a deletion does not say what should happen to them.

@@ -34,6 +34,11 @@ impl User {
         Self { name: name.to_owned(), groups: vec![MASTERS.to_owned(), AUTHENTICATED.to_owned()], ..Self::default() }
     }
 
+    /// Nobody who asked: the system itself, whom nobody judges. Who asks has a name at least.
+    pub fn is_system(&self) -> bool {
+        self.name.is_empty() && self.groups.is_empty()
+    }
+
     pub fn is_in(&self, group: &str) -> bool {
         self.groups.iter().any(|own| own == group)
     }

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::metadata::{self, metadata, text};
-use super::{ATTEMPTS, Api, Call, addresses, key, sealed, shown, tracking};
+use super::{ATTEMPTS, Api, Call, Target, addresses, key, sealed, shown, tracking};
 use crate::api::admission::{self, Operation, Request};
+use crate::api::authorization::{RequestInfo, Resource, forbidden, judge_grant};
 use crate::api::kinds::{KindRef, Subresource};
 use crate::api::object::Object;
 use crate::api::schema;
@@ -84,6 +85,7 @@ impl Api {
             suffix: &|| self.suffix(),
         };
         admission::mutate(&request, draft)?;
+        judge_grant(self.authorizer(), &request, draft)?;
         self.begin(kind, draft);
         if kind.has(Subresource::Status) && !kind.traits.status_on_create {
             draft["status"] = Value::Object(Map::new());
@@ -124,6 +126,21 @@ impl Api {
             let object = committed.values.into_iter().next().flatten();
             object.expect("a batch answers for each of its writes")
         }))
+    }
+
+    /// Who creates by an update or by applying needs the right to create, too.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) fn may_create(&self, call: &Call, target: &Target) -> Result<(), Status> {
+        if call.user.is_system() {
+            return Ok(());
+        }
+        let Target { kind, namespace, name, .. } = target;
+        let [group, version, plural] = [kind.group, kind.version, kind.plural].map(str::to_owned);
+        let resource = Resource { group, version, plural, namespace: namespace.clone(), name: name.clone(), ..Resource::default() };
+        let request = RequestInfo::of("create", resource);
+        self.authorizer().judge(&call.user, &request).map(drop).map_err(|why| forbidden(&call.user, &request, &why))
     }
 
     fn taken(&self, kind: &KindRef, namespace: &str, name: &str) -> Status {

@@ -13,6 +13,7 @@ mod create;
 mod delete;
 mod delete_collection;
 mod eviction;
+mod found;
 mod get;
 mod list;
 mod local_client;
@@ -46,6 +47,7 @@ pub use restore::adopted;
 pub use target::Target;
 pub use update::Updated;
 
+use super::authorization::Authorizer;
 use super::kinds::{Kind, KindRef, Registry};
 use super::object::Object;
 use super::status::{Reason, Status};
@@ -62,6 +64,7 @@ struct Inner {
     registry: &'static Registry,
     entropy: Mutex<Entropy>,
     settings: Settings,
+    authorizer: Authorizer,
 }
 
 /// What an [`Api`] is set up with.
@@ -91,7 +94,8 @@ const ATTEMPTS: usize = 64;
 
 impl Api {
     pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, settings: Settings) -> Self {
-        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), settings }))
+        let authorizer = Authorizer::new(store.clone());
+        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), settings, authorizer }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {
@@ -100,6 +104,11 @@ impl Api {
 
     pub fn ranges(&self) -> &ServiceRanges {
         &self.0.settings.ranges
+    }
+
+    /// Judges who may do what, by the newest roles.
+    pub fn authorizer(&self) -> &Authorizer {
+        &self.0.authorizer
     }
 
     pub fn registry(&self) -> &'static Registry {

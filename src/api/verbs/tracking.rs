@@ -24,6 +24,8 @@ fn tracked<'a>(kind: &'a Kind, subresource: Option<Subresource>, writer: &'a Wri
     let ignored: &[&str] = match subresource {
         Some(Subresource::Status) if kind.traits.status_leaves.is_empty() => &["spec"],
         Some(Subresource::Status) => kind.traits.status_leaves,
+        Some(Subresource::Approval) => &["spec"],
+        None if kind.traits.constant => &["spec", "status"],
         _ if kind.has(Subresource::Status) => &["status"],
         _ => &[],
     };
@@ -118,6 +120,7 @@ impl Api {
                 return Err(Status::conflict(kind.group, kind.plural, &target.name, &why));
             }
             (kind.defaults)(&mut object);
+            self.may_create(call, target)?;
             let object = self.create_tracked(call, kind, object, managed).await?;
             return Ok(Updated { object, created: true });
         }

@@ -6,6 +6,7 @@ use super::list::parse_revision;
 use super::metadata::{self, metadata, text};
 use super::{ATTEMPTS, Api, Call, Target, addresses, modified, not_found, sealed, shown, tracking};
 use crate::api::admission::{self, Operation, Request};
+use crate::api::authorization::{judge_grant, judge_signer};
 use crate::api::kinds::{Kind, KindRef, Subresource};
 use crate::api::object::Object;
 use crate::api::schema;
@@ -36,6 +37,7 @@ impl Api {
         }
         let uid = text(metadata(&mut body), "uid").to_owned();
         if target.kind.traits.create_on_update && target.subresource.is_none() && self.store().snapshot().get(&target.key()).is_none() {
+            self.may_create(call, target)?;
             let object = self.create(call, &target.kind, &target.namespace, body).await?;
             return Ok(Updated { object, created: true });
         }
@@ -147,6 +149,7 @@ impl Api {
         };
         admission::mutate(&request, new)?;
         metadata::carry_over(new, old);
+        judge_grant(self.authorizer(), &request, new)?;
         keep(kind, *subresource, new, old);
         (kind.prepare_update)(new, old, *subresource);
         schema::finish(&kind.schema, new);
@@ -163,6 +166,7 @@ impl Api {
         }
         verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
+        judge_signer(self.authorizer(), &request, new)?;
         admission::judge(&request, Some(new))?;
         beside.extend(admission::charge(&request, new)?);
         Ok((beside, managed))

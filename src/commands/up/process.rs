@@ -25,7 +25,6 @@ use crate::api::verbs::{Api, LocalClient, ServiceRanges, Settings, User};
 use crate::commands::{Failure, cluster};
 use crate::http::audit::Audit;
 use crate::http::authentication::Authenticator;
-use crate::http::authorization::SystemRules;
 use crate::http::front::Front;
 use crate::http::identity::Identity;
 use crate::http::server;
@@ -85,9 +84,9 @@ impl Process {
             },
         };
         let (diagnoses, audit) = (Diagnoses::default(), options.audit.start(directory)?);
+        let certifying = controllers::Certifying { authorizer: api.authorizer().clone(), signer: identity.authority.clone() };
         let front = Front {
             authenticator: Authenticator::new(&identity, (clients.of)("system:apiserver")),
-            authorizer: Box::new(SystemRules::new(api.clone())),
             nodes: nodes.clone(),
             diagnoses: diagnoses.clone(),
             audit: audit.clone(),
@@ -102,7 +101,8 @@ impl Process {
         identity.kubeconfig(&format!("https://{address}")).write(&kubeconfig)?;
         let ready_after = begun.elapsed();
         let tokens = Some(identity.tokens.clone());
-        let controllers = controllers::Options { tokens, ..controllers::Options::new(identity.authority.pem()) };
+        let certifying = Some(certifying);
+        let controllers = controllers::Options { tokens, certifying, ..controllers::Options::new(identity.authority.pem()) };
         let control_plane = ControlPlane::start(&root, &clients, &entropy, &control_plane::Options { controllers, diagnoses });
         let cluster = cluster::name(directory)?;
         let ground = Ground {

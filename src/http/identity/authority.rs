@@ -52,7 +52,7 @@ pub struct Certificate {
 /// The authority: what it has signed, the cluster trusts.
 pub struct Authority {
     pem: String,
-    issuer: Issuer<'static, KeyPair>,
+    pub(super) issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
@@ -143,7 +143,8 @@ fn params(subject: &Subject) -> Result<CertificateParams, IdentityError> {
     Ok(params)
 }
 
-fn lifetime(params: &mut CertificateParams, lifetime: Duration) {
+/// How long a certificate counts from now on.
+pub(super) fn lifetime(params: &mut CertificateParams, lifetime: Duration) {
     let since_epoch = Duration::from_secs(clock::now().as_second().unsigned_abs());
     let now = rcgen::date_time_ymd(1970, 1, 1) + since_epoch;
     (params.not_before, params.not_after) = (now - SKEW, now + lifetime);

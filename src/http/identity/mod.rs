@@ -4,6 +4,7 @@
 mod authority;
 mod files;
 mod kubeconfig;
+mod signing;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ pub enum IdentityError {
 
 /// The identity of one cluster.
 pub struct Identity {
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     pub server: Certificate,
     pub admin: Certificate,
     /// A bearer token that is the administrator's as well, for clients without certificates.
@@ -61,7 +62,7 @@ impl Identity {
         let damaged = |problem: String| IdentityError::Damaged { path: key_path.clone(), problem };
         let key = rcgen::KeyPair::from_pem(&key).map_err(|error| damaged(error.to_string()))?;
         let tokens = Arc::new(Tokens::from_pkcs8(key.serialized_der()).map_err(damaged)?);
-        Ok(Self { authority, server, admin, admin_token: admin_token.trim().to_owned(), tokens })
+        Ok(Self { authority: Arc::new(authority), server, admin, admin_token: admin_token.trim().to_owned(), tokens })
     }
 
     /// What the administrator's clients need to reach `server` (a URL).

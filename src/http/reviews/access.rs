@@ -53,9 +53,10 @@ fn subject(spec: &SubjectAccessReviewSpec) -> User {
 }
 
 fn answered(exchange: &Exchange, mut question: Value, user: &User, spec: &SubjectAccessReviewSpec) -> Value {
-    let verdict = exchange.front.authorizer.judge(user, &request(spec));
+    let verdict = exchange.front.api.authorizer().judge(user, &request(spec));
     question["status"] = json!({"allowed": verdict.is_ok()});
-    if let Some(reason) = verdict.err().filter(|reason| !reason.is_empty()) {
+    let reason = verdict.map_or_else(|why| why, |permission| permission.to_string());
+    if !reason.is_empty() {
         question["status"]["reason"] = reason.into();
     }
     question
@@ -68,7 +69,7 @@ fn request(spec: &SubjectAccessReviewSpec) -> RequestInfo {
         return RequestInfo { verb: text(&asked.verb), path: String::new(), resource: Some(resource(asked)), field_selector };
     }
     let asked = spec.non_resource_attributes.clone().unwrap_or_default();
-    RequestInfo { verb: text(&asked.verb), path: text(&asked.path), resource: None, field_selector: String::new() }
+    RequestInfo { verb: text(&asked.verb), path: text(&asked.path), ..RequestInfo::default() }
 }
 
 fn resource(asked: &ResourceAttributes) -> Resource {

@@ -14,7 +14,8 @@ pub fn own(exchange: &Exchange, mut question: Value) -> Result<Value, Status> {
     Ok(question)
 }
 
-fn user_info(user: &User) -> Value {
+/// A user as reviews show one.
+pub(super) fn user_info(user: &User) -> Value {
     let mut info = json!({"username": user.name, "groups": user.groups});
     if !user.uid.is_empty() {
         info["uid"] = user.uid.as_str().into();

@@ -3,9 +3,11 @@
 mod access;
 mod identity;
 mod rules;
+mod token;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::front::Exchange;
@@ -25,65 +27,69 @@ pub struct Review {
     pub plural: &'static str,
     pub kind: &'static str,
     pub is_namespaced: bool,
-    /// It is about who asks: whoever is known may ask it.
-    pub is_of_self: bool,
     /// The type's name in the facts.
     pub schema: &'static str,
     answer: Answer,
 }
 
-/// From a question to itself with its answer.
-type Answer = fn(&Exchange, Value) -> Result<Value, Status>;
+/// From a question to itself with its answer: at once, or once it was looked for.
+enum Answer {
+    Now(fn(&Exchange, Value) -> Result<Value, Status>),
+    Later(for<'a> fn(&'a Exchange, Value) -> LocalBoxFuture<'a, Result<Value, Status>>),
+}
 
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const AUTHORIZATION: &str = "authorization.k8s.io";
 
 /// All that can be asked, each group's in the order of their names.
-pub const REVIEWS: [Review; 5] = [
+pub const REVIEWS: [Review; 6] = [
     Review {
         group: AUTHENTICATION,
         plural: "selfsubjectreviews",
         kind: "SelfSubjectReview",
         is_namespaced: false,
-        is_of_self: true,
         schema: "authentication.v1.SelfSubjectReview",
-        answer: identity::own,
+        answer: Answer::Now(identity::own),
+    },
+    Review {
+        group: AUTHENTICATION,
+        plural: "tokenreviews",
+        kind: "TokenReview",
+        is_namespaced: false,
+        schema: "authentication.v1.TokenReview",
+        answer: Answer::Later(token::whose),
     },
     Review {
         group: AUTHORIZATION,
         plural: "localsubjectaccessreviews",
         kind: "LocalSubjectAccessReview",
         is_namespaced: true,
-        is_of_self: false,
         schema: "authorization.v1.LocalSubjectAccessReview",
-        answer: access::anyones_here,
+        answer: Answer::Now(access::anyones_here),
     },
     Review {
         group: AUTHORIZATION,
         plural: "selfsubjectaccessreviews",
         kind: "SelfSubjectAccessReview",
         is_namespaced: false,
-        is_of_self: true,
         schema: "authorization.v1.SelfSubjectAccessReview",
-        answer: access::own,
+        answer: Answer::Now(access::own),
     },
     Review {
         group: AUTHORIZATION,
         plural: "selfsubjectrulesreviews",
         kind: "SelfSubjectRulesReview",
         is_namespaced: false,
-        is_of_self: true,
         schema: "authorization.v1.SelfSubjectRulesReview",
-        answer: rules::own,
+        answer: Answer::Now(rules::own),
     },
     Review {
         group: AUTHORIZATION,
         plural: "subjectaccessreviews",
         kind: "SubjectAccessReview",
         is_namespaced: false,
-        is_of_self: false,
         schema: "authorization.v1.SubjectAccessReview",
-        answer: access::anyones,
+        answer: Answer::Now(access::anyones),
     },
 ];
 
@@ -126,7 +132,10 @@ pub async fn answer(exchange: &Exchange, review: &Review, payload: web::Payload)
     let target = schema::Target { schema: review.schema, group: review.group, version: VERSION, kind: review.kind };
     let mut question = body::object(&call, target, &bytes, encoding)?;
     settle_namespace(&resource.namespace, &mut question)?;
-    let mut answered = (review.answer)(exchange, question)?;
+    let mut answered = match review.answer {
+        Answer::Now(answer) => answer(exchange, question)?,
+        Answer::Later(answer) => answer(exchange, question).await?,
+    };
     schema::finish(review.schema, &mut answered);
     let mut response = response::value(StatusCode::CREATED, &answered, exchange.style(representation));
     response::warn(&mut response, &call.take_warnings());

@@ -11,7 +11,7 @@ pub fn own(exchange: &Exchange, mut question: Value) -> Result<Value, Status> {
     if namespace.is_empty() {
         return Err(Status::bad_request("no namespace on request"));
     }
-    let rules = exchange.front.authorizer.rules(&exchange.user, namespace);
+    let rules = exchange.front.api.authorizer().rules(&exchange.user, namespace);
     question["status"] = serde_json::to_value(rules).map_err(Status::internal)?;
     question["metadata"] = json!({});
     question["spec"] = json!({});

@@ -121,6 +121,13 @@ impl<T: Stored> History<T> {
         self.shared.read().oldest
     }
 
+    /// The revision of the newest change in any of the collections; 0 if there was none since the history began.
+    pub fn touched(&self, collections: &[&str]) -> Revision {
+        let state = self.shared.read();
+        let newest = |name: &&str| state.collections.get(*name).map(|collection| *collection.wake.borrow());
+        collections.iter().filter_map(newest).max().unwrap_or(Revision(0))
+    }
+
     /// How much of the past is here.
     pub fn extent(&self) -> Extent {
         let state = self.shared.read();

@@ -94,6 +94,10 @@ impl<T: Stored> Store<T> for LocalStore<T> {
         self.shared.history.events(collection, after)
     }
 
+    fn touched(&self, collections: &[&str]) -> Revision {
+        self.shared.history.touched(collections)
+    }
+
     fn fresh(&self) -> BoxFuture<'static, Result<Revision, String>> {
         // The only writer is in this process, and it publishes before it answers.
         let revision = self.shared.snapshot.load().revision;

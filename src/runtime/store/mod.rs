@@ -156,6 +156,10 @@ pub trait Store<T: Stored>: Send + Sync + 'static {
     /// Every change in a collection after a revision, in order.
     fn events(&self, collection: &str, after: Revision) -> Result<Events<T>, PlaceError>;
 
+    /// The revision of the newest change in any of the collections that this process has seen, 0 if there was none. What is derived from a
+    /// snapshot that was taken afterwards holds until it rises. Costs no look at the collections' objects.
+    fn touched(&self, collections: &[&str]) -> Revision;
+
     /// A revision no older than any write acknowledged anywhere: what a consistent read waits for.
     fn fresh(&self) -> BoxFuture<'static, Result<Revision, String>>;
 }

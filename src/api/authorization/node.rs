@@ -1,9 +1,14 @@
 //! What a kubelet may do (the page "Using Node Authorization"): it reads what its pods refer to, keeps its own node and lease, reports on
 //! its pods. Where that depends on a body, admission has the last word (`NodeRestriction`).
 
+use std::sync::LazyLock;
+
+use super::defaults::node_rules;
+use super::{RequestInfo, Resource, Rule};
 use crate::api::node_graph::NodeGraph;
 use crate::api::selector::FieldSelector;
-use crate::http::request::{RequestInfo, Resource};
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(node_rules);
 
 const LEASES: &str = "kube-node-lease";
 const READ: [&str; 3] = ["get", "list", "watch"];
@@ -16,6 +21,7 @@ pub fn judge(node: &str, graph: &NodeGraph, request: &RequestInfo, resource: &Re
     match (group.as_str(), plural.as_str(), subresource.as_str()) {
         ("", "secrets" | "configmaps", "") if READ.contains(&verb) => related(node, graph, resource),
         ("", "secrets" | "configmaps", _) => Err("can only read resources of this type".to_owned()),
+        ("", "persistentvolumeclaims", "status") if matches!(verb, "get" | "update" | "patch") => related(node, graph, resource),
         ("", "persistentvolumeclaims" | "persistentvolumes", "") if verb == "get" => related(node, graph, resource),
         ("", "persistentvolumeclaims" | "persistentvolumes", _) => Err("can only get individual resources of this type".to_owned()),
         ("", "serviceaccounts", "token") if verb == "create" => related(node, graph, resource),
@@ -23,11 +29,9 @@ pub fn judge(node: &str, graph: &NodeGraph, request: &RequestInfo, resource: &Re
         ("", "nodes", _) => own_node(node, verb, resource),
         ("", "pods", _) => pod(node, graph, request, resource),
         ("coordination.k8s.io", "leases", "") => lease(node, verb, resource),
-        ("", "services", "") | ("discovery.k8s.io", "endpointslices", "") => may(READ.contains(&verb)),
-        // Its own server asks who its clients are and what they may do.
-        ("authorization.k8s.io", "subjectaccessreviews" | "localsubjectaccessreviews", "") => may(verb == "create"),
-        ("" | "events.k8s.io", "events", "") => may(matches!(verb, "create" | "update" | "patch")),
-        _ => may(false),
+        ("storage.k8s.io", "csinodes", "") => named_like(node, verb, resource, "CSINode"),
+        // What it needs whatever its pods are, such as to ask who its own server's clients are.
+        _ => may(RULES.iter().any(|rule| rule.allows(request))),
     }
 }
 
@@ -93,5 +97,15 @@ fn lease(node: &str, verb: &str, resource: &Resource) -> Result<(), String> {
             Err("can only access node lease with the same name as the requesting node".to_owned())
         }
         _ => may(false),
+    }
+}
+
+/// An object that has the name of the node.
+fn named_like(node: &str, verb: &str, resource: &Resource, what: &str) -> Result<(), String> {
+    match verb {
+        "create" => Ok(()),
+        "get" | "update" | "patch" | "delete" if resource.name == node => Ok(()),
+        "get" | "update" | "patch" | "delete" => Err(format!("can only access {what} with the same name as the requesting node")),
+        _ => Err(format!("can only get, create, update, patch, or delete a {what}")),
     }
 }
