@@ -147,6 +147,12 @@ impl Status {
         status
     }
 
+    /// The kind knows the method, but not now: `405`.
+    pub fn method_not_supported(group: &str, plural: &str, verb: &str) -> Self {
+        let message = format!("{verb} is not supported on resources of kind {:?}", qualified(group, plural));
+        Self::new(405, Reason::MethodNotAllowed, message).about(group, plural, "")
+    }
+
     /// History does not reach back that far: `410`.
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(410, Reason::Expired, message)

@@ -1,6 +1,7 @@
 //! The way of every request: who asks, what for, may they, and which verb does it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -44,7 +45,7 @@ pub struct Front {
 }
 
 impl Front {
-    pub fn registry(&self) -> &'static Registry {
+    pub fn registry(&self) -> Arc<Registry> {
         self.api.registry()
     }
 }

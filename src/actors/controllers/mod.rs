@@ -1,6 +1,8 @@
 //! The controllers: each a reconciler and its list of watched kinds, run by the same actor.
 
 mod controller;
+mod declared;
+mod definition_cleanup;
 mod definitions;
 mod endpoints;
 mod eviction;
@@ -26,6 +28,7 @@ mod tools;
 mod volumes;
 
 pub use controller::{Controller, Outcome, Reconciler, Watch};
+pub use definition_cleanup::DefinitionCleanup;
 pub use definitions::Definitions;
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
 pub use eviction::TaintEviction;

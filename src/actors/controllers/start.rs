@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    ClaimProtection, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
+    ClaimProtection, Controller, DefinitionCleanup, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
     Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
@@ -58,6 +58,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(ClaimProtection::new);
     cast.start(VolumeProtection::new);
     cast.start(Definitions::new);
+    cast.start(DefinitionCleanup::new);
     cast.start(FlowSchemas::new);
 }
 

@@ -9,12 +9,14 @@ mod facts;
 mod finish;
 mod go;
 mod places;
+mod type_ref;
 mod visit;
 
-pub(in crate::api) use decode::examine;
+pub(in crate::api) use decode::{examine, part};
 pub use decode::{Body, Decoded, Target, decode, decode_value};
 pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
 pub use go::written;
+pub use type_ref::{Schema, TypeRef};
 pub(in crate::api) use visit::Dialect;

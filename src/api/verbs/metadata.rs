@@ -40,7 +40,7 @@ pub(super) fn now() -> Value {
 pub(super) fn settle(kind: &Kind, namespace: &str, body: &mut Value) -> Result<(), Status> {
     let Value::Object(fields) = body else { return Err(Status::bad_request("the body is not a JSON object")) };
     fields.entry("apiVersion").or_insert_with(|| kind.api_version().into());
-    fields.entry("kind").or_insert_with(|| kind.kind.into());
+    fields.entry("kind").or_insert_with(|| kind.kind().into());
     settle_namespace(namespace, body)
 }
 
