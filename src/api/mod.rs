@@ -5,6 +5,7 @@ pub(in crate::api) mod api_services;
 pub(in crate::api) mod apply;
 pub mod bootstrap;
 pub mod client;
+pub mod expression;
 pub(in crate::api) mod flow_control;
 pub mod kinds;
 pub mod node_graph;
