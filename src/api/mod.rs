@@ -6,6 +6,7 @@ pub(in crate::api) mod apply;
 pub mod bootstrap;
 pub mod client;
 pub mod custom;
+pub mod expression;
 pub(in crate::api) mod flow_control;
 pub mod kinds;
 pub mod node_graph;
