@@ -88,7 +88,8 @@ impl Status {
     }
 
     pub fn internal(message: impl std::fmt::Display) -> Self {
-        Self::new(500, Reason::InternalError, format!("Internal error occurred: {message}"))
+        let why = message.to_string();
+        Self::new(500, Reason::InternalError, format!("Internal error occurred: {why}")).because("", "", why)
     }
 
     /// `resource` is the plural, with its group if it has one: `pods`, `deployments.apps`.

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::schema::Structural;
-use super::{Scale, default, embedded, lists, prune, value};
+use super::{Scale, default, embedded, lists, prune, rules, value};
 use crate::api::kinds::{Judge, Subresource, Verdict};
 use crate::api::object::Object;
-use crate::api::validation::object_meta::{NameForm, object_meta};
+use crate::api::validation::format::dns_subdomain;
+use crate::api::validation::object_meta::accessor_meta;
 use crate::api::validation::{ErrorList, FieldErrorKind, Path};
 use crate::runtime::store::{Revision, Stored};
 
@@ -136,7 +137,15 @@ impl Instances {
 
     /// Makes an object of this version one that is stored.
     pub fn to_stored(&self, object: &mut Value) {
+        if self.family.storage == self.version() {
+            return;
+        }
         object["apiVersion"] = format!("{}/{}", self.group(), self.family.storage).into();
+        let storage = self.family.versions.iter().position(|version| version.name == self.family.storage);
+        let schema = storage.map_or(&EMPTY, |storage| self.family.schema(storage));
+        prune::prune(object, schema);
+        default::drop_nulls(object, schema);
+        default::defaults(object, schema);
     }
 
     /// Makes a stored object one of this version: what its own version does not know of by now is gone, and what it has by default is there;
@@ -186,6 +195,8 @@ impl Instances {
         if errors.0.iter().any(|error| is_blocking(error.kind)) {
             let why = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
             errors.push(FieldErrorKind::Invalid, "<nil>", format!("Invalid value: null: {why}"));
+        } else {
+            rules::judge(new, old, schema, errors);
         }
     }
 }
@@ -199,7 +210,7 @@ fn is_blocking(kind: FieldErrorKind) -> bool {
 impl Judge for Arc<Instances> {
     fn create(&self, new: &Value) -> Verdict {
         let meta = ObjectMeta::deserialize(&new["metadata"]).unwrap_or_default();
-        let mut errors = object_meta(&meta, self.family.is_namespaced, NameForm::Subdomain, &Path::new("metadata"));
+        let mut errors = accessor_meta(&meta, self.family.is_namespaced, dns_subdomain, &Path::new("metadata"));
         errors.extend(value::judge(new, None, self.schema(), &Path::ROOT));
         if let Some(scale) = &self.scale {
             scale.judge_spec(new, &mut errors);

@@ -15,6 +15,7 @@ mod json_path;
 mod lists;
 mod prune;
 mod registry;
+mod rules;
 mod scale;
 mod schema;
 mod value;

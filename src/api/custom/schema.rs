@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
+use super::rules::{Rule, is_plain};
+
 /// The schema of a value.
 #[derive(Debug, Default)]
 pub struct Structural {
@@ -24,12 +26,13 @@ pub struct Structural {
     /// Server-side apply owns the map as a whole.
     pub is_atomic_map: bool,
     pub checks: Option<Box<Checks>>,
-    /// The rules in CEL, as the definition says them.
-    pub rules: Vec<Value>,
+    pub rules: Vec<Rule>,
     /// Whether there are rules here or below.
     pub has_rules: bool,
     /// Whether there are defaults here or below.
     pub has_defaults: bool,
+    /// Whether rules see all that is here and below as JSON has it.
+    pub is_plain: bool,
 }
 
 /// The types that a value may have: none for any.
@@ -150,6 +153,7 @@ impl Structural {
         rules: Vec::new(),
         has_rules: false,
         has_defaults: false,
+        is_plain: true,
     };
 
     pub fn compile(schema: &Value) -> Self {
@@ -168,16 +172,18 @@ impl Structural {
         };
         let items = schema["items"].is_object().then(|| Box::new(Self::compile(&schema["items"])));
         let default = schema.get("default").filter(|default| !default.is_null()).cloned();
-        let rules = list(schema, "x-kubernetes-validations").to_vec();
+        let rules: Vec<Rule> = list(schema, "x-kubernetes-validations").iter().map(Rule::compile).collect();
         let within = || {
             let values = if let Values::Of(values) = &values { Some(&**values) } else { None };
             properties.values().chain(values).chain(items.as_deref())
         };
         let has_rules = !rules.is_empty() || within().any(|inner| inner.has_rules);
         let has_defaults = default.is_some() || within().any(|inner| inner.has_defaults);
+        let (types, format) = (Types::of(schema), schema["format"].as_str().unwrap_or_default());
+        let is_plain = is_plain(types, format) && within().all(|inner| inner.is_plain);
         Self {
-            types: Types::of(schema),
-            format: schema["format"].as_str().unwrap_or_default().into(),
+            types,
+            format: format.into(),
             nullable: flag("nullable"),
             preserves: flag("x-kubernetes-preserve-unknown-fields"),
             is_embedded: flag("x-kubernetes-embedded-resource"),
@@ -196,6 +202,7 @@ impl Structural {
             rules,
             has_rules,
             has_defaults,
+            is_plain,
         }
     }
 

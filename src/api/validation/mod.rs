@@ -20,7 +20,7 @@ pub mod disruption_budget;
 pub mod endpoints;
 mod error_list;
 pub mod event;
-mod expression;
+pub(in crate::api) mod expression;
 mod file_path;
 pub mod flow_control;
 pub mod format;

@@ -154,7 +154,7 @@ impl Api {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
             metadata(new).insert("generation".into(), generation.into());
         }
-        let mut errors = metadata::judge(kind.is_namespaced(), new, old);
+        let mut errors = metadata::judge(kind, new, old);
         errors.extend(metadata::immutable(new, old));
         let verdict = kind.judges.update(*subresource, new, old);
         errors.extend(verdict.errors);
