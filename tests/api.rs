@@ -5,6 +5,7 @@ mod api {
     mod applying;
     mod bootstrap;
     mod certificates;
+    mod custom_resources;
     mod devices;
     mod extensions;
     mod networking;

@@ -22,7 +22,11 @@ pub struct Declared {
 
 impl Declared {
     pub fn new(tools: &Tools) -> Self {
-        Self { informers: tools.informers.clone(), definitions: tools.informers.typed::<CustomResourceDefinition>(), kinds: Mutex::default() }
+        Self {
+            informers: tools.informers.clone(),
+            definitions: tools.informers.typed::<CustomResourceDefinition>(),
+            kinds: Mutex::default(),
+        }
     }
 
     /// The kinds of now, with their informers.

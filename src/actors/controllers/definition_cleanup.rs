@@ -54,7 +54,8 @@ impl DefinitionCleanup {
     async fn tell(&self, definition: &Object, status: &str, reason: &str, message: &str) -> Result<Object, Status> {
         let mut body = definition.value();
         let conditions = body["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let (mut old, mut rest): (Vec<Value>, Vec<Value>) = conditions.into_iter().partition(|condition| condition["type"] == "Terminating");
+        let (mut old, mut rest): (Vec<Value>, Vec<Value>) =
+            conditions.into_iter().partition(|condition| condition["type"] == "Terminating");
         let old = old.pop().unwrap_or_default();
         let says = |field: &str| old[field].as_str().unwrap_or_default();
         if (says("status"), says("reason"), says("message")) == (status, reason, message) {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    ClaimProtection, Controller, DefinitionCleanup, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults,
-    Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
+    ClaimProtection, Controller, DefinitionCleanup, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage, Grace, Mirroring,
+    NamespaceDefaults, Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets, Tools, VolumeBinder,
+    VolumeProtection,
 };
 use crate::actors::events::Recorder;
 use crate::api::tokens::Tokens;

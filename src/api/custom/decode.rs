@@ -61,8 +61,7 @@ impl Instances {
     pub fn settled(&self, mut value: Value) -> Result<Known, String> {
         let schema = self.schema();
         canonical(&mut value);
-        let mut strict: Vec<String> =
-            prune::prune(&mut value, schema).into_iter().map(|path| format!("unknown field {path:?}")).collect();
+        let mut strict: Vec<String> = prune::prune(&mut value, schema).into_iter().map(|path| format!("unknown field {path:?}")).collect();
         default::drop_nulls(&mut value, schema);
         strict.append(&mut embedded::settle(&mut value, schema)?);
         strict.sort_unstable();

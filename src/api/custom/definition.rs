@@ -41,9 +41,8 @@ pub struct Resource {
 impl Names {
     fn of(value: &Value) -> Self {
         let text = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
-        let texts = |field: &str| {
-            value[field].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
-        };
+        let texts =
+            |field: &str| value[field].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
         Self {
             plural: text("plural"),
             singular: text("singular"),
@@ -68,9 +67,11 @@ pub fn stored(definition: &Object) -> Option<Kind> {
 /// The kinds of a definition that is established: one for each version that is served.
 pub fn kinds(definition: &Object) -> Vec<Kind> {
     let value = definition.value();
-    let is_established = value["status"]["conditions"].as_array().into_iter().flatten().any(|condition| {
-        condition["type"] == "Established" && condition["status"] == "True"
-    });
+    let is_established = value["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Established" && condition["status"] == "True");
     if !is_established {
         return Vec::new();
     }

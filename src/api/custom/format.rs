@@ -26,13 +26,22 @@ pattern!(UUID4, "(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-
 pattern!(UUID5, "(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?5[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}$");
 pattern!(SSN, r"^\d{3}[- ]?\d{2}[- ]?\d{4}$");
 pattern!(HEX_COLOR, "^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$");
-pattern!(RGB_COLOR, r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$");
+pattern!(
+    RGB_COLOR,
+    r"^rgb\(\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*,\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*\)$"
+);
 pattern!(MAC, "(?i)^([0-9a-f]{2}([:-])){5}[0-9a-f]{2}$|^([0-9a-f]{4}\\.){2}[0-9a-f]{4}$|^([0-9a-f]{2}[:-]){7}[0-9a-f]{2}$");
-pattern!(HOSTNAME, r"^([a-zA-Z0-9_\p{L}]([a-zA-Z0-9_\-\p{L}]{0,61}[a-zA-Z0-9_\p{L}])?)(\.([a-zA-Z0-9_\p{L}]([a-zA-Z0-9_\-\p{L}]{0,61}[a-zA-Z0-9_\p{L}])?))*$");
+pattern!(
+    HOSTNAME,
+    r"^([a-zA-Z0-9_\p{L}]([a-zA-Z0-9_\-\p{L}]{0,61}[a-zA-Z0-9_\p{L}])?)(\.([a-zA-Z0-9_\p{L}]([a-zA-Z0-9_\-\p{L}]{0,61}[a-zA-Z0-9_\p{L}])?))*$"
+);
 pattern!(URI, "^([a-zA-Z][a-zA-Z0-9+.-]*:[^\\s]*|/[^\\s]*)$");
 pattern!(DATE, r"^\d{4}-\d{2}-\d{2}$");
 pattern!(DATE_TIME, r"(?i)^(\d{4}-\d{2}-\d{2})[t ](\d{2}):(\d{2}):(\d{2})(\.\d+)?(z|[+-]\d{2}:?\d{2})$");
-pattern!(DURATION, r"^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$|^[+-]?0$|^\d+\s*(n|ns|nano|nanos|nanosecond|nanoseconds|u|us|µ|micro|micros|microseconds|ms|milli|millis|milliseconds|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|w|wk|weeks?)$");
+pattern!(
+    DURATION,
+    r"^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$|^[+-]?0$|^\d+\s*(n|ns|nano|nanos|nanosecond|nanoseconds|u|us|µ|micro|micros|microseconds|ms|milli|millis|milliseconds|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|w|wk|weeks?)$"
+);
 
 /// Whether a text is of a format, or the format is none that is known.
 pub fn fits(format: &str, text: &str) -> bool {
@@ -99,9 +108,9 @@ fn is_isbn10(text: &str) -> bool {
 
 fn is_isbn13(text: &str) -> bool {
     let parts: Option<Vec<u32>> = digits(text).chars().map(|digit| digit.to_digit(10)).collect();
-    let weight = |place: usize| if place % 2 == 0 { 1 } else { 3 };
+    let weight = |place: usize| if place.is_multiple_of(2) { 1 } else { 3 };
     parts.is_some_and(|parts| {
-        parts.len() == 13 && parts.iter().enumerate().map(|(place, digit)| weight(place) * digit).sum::<u32>() % 10 == 0
+        parts.len() == 13 && parts.iter().enumerate().map(|(place, digit)| weight(place) * digit).sum::<u32>().is_multiple_of(10)
     })
 }
 
@@ -109,8 +118,8 @@ fn is_isbn13(text: &str) -> bool {
 fn is_credit_card(text: &str) -> bool {
     let parts: Option<Vec<u32>> = digits(text).chars().rev().map(|digit| digit.to_digit(10)).collect();
     parts.is_some_and(|parts| {
-        let sum = |(place, digit): (usize, &u32)| if place % 2 == 0 { *digit } else { digit * 2 / 10 + digit * 2 % 10 };
-        (13..=19).contains(&parts.len()) && parts.iter().enumerate().map(sum).sum::<u32>() % 10 == 0
+        let sum = |(place, digit): (usize, &u32)| if place.is_multiple_of(2) { *digit } else { digit * 2 / 10 + digit * 2 % 10 };
+        (13..=19).contains(&parts.len()) && parts.iter().enumerate().map(sum).sum::<u32>().is_multiple_of(10)
     })
 }
 

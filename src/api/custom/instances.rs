@@ -193,7 +193,8 @@ impl Instances {
             return;
         }
         if errors.0.iter().any(|error| is_blocking(error.kind)) {
-            let why = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
+            let why =
+                "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
             errors.push(FieldErrorKind::Invalid, "<nil>", format!("Invalid value: null: {why}"));
         } else {
             rules::judge(new, old, schema, errors);
@@ -253,7 +254,9 @@ fn warnings(new: &Value, old: Option<&Value>) -> Vec<String> {
     let is_new = |name: &&str| !old.is_some_and(|old| finalizers(old).any(|known| known == *name));
     let strange = finalizers(new).filter(|name| !name.contains('/') && !KNOWN.contains(name)).filter(is_new);
     let warning = |name| {
-        format!("metadata.finalizers: {name:?}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers")
+        format!(
+            "metadata.finalizers: {name:?}: prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers"
+        )
     };
     strange.map(warning).collect()
 }

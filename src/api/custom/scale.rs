@@ -48,7 +48,11 @@ impl Scale {
     pub fn of(version: &Value) -> Option<Self> {
         let scale = version["subresources"].get("scale").filter(|scale| !scale.is_null())?;
         let place = |field: &str| scale[field].as_str().map(Place::new);
-        Some(Self { spec_replicas: place("specReplicasPath")?, status_replicas: place("statusReplicasPath")?, selector: place("labelSelectorPath") })
+        Some(Self {
+            spec_replicas: place("specReplicasPath")?,
+            status_replicas: place("statusReplicasPath")?,
+            selector: place("labelSelectorPath"),
+        })
     }
 
     /// What is wrong with the numbers of an object.

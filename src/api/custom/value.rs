@@ -247,14 +247,23 @@ mod tests {
             (json!({"type": "integer"}), json!("x"), "Invalid value: \"string\": a in body must be of type integer: \"string\""),
             (json!({"type": "integer"}), json!(1.0), ""),
             (json!({"type": "number", "maximum": 2}), json!(3), "Invalid value: 3: a in body should be less than or equal to 2"),
-            (json!({"type": "integer", "minimum": 2, "exclusiveMinimum": true}), json!(2), "Invalid value: 2: a in body should be greater than 2"),
+            (
+                json!({"type": "integer", "minimum": 2, "exclusiveMinimum": true}),
+                json!(2),
+                "Invalid value: 2: a in body should be greater than 2",
+            ),
             (json!({"type": "integer", "multipleOf": 3}), json!(4), "Invalid value: 4: a in body should be a multiple of 3"),
             (json!({"type": "string", "enum": ["a", "b"]}), json!("c"), "Unsupported value: \"c\": supported values: \"a\", \"b\""),
             (json!({"type": "string", "format": "ipv4"}), json!("c"), "Invalid value: \"c\": a in body must be of type ipv4: \"c\""),
             (json!({"type": "string", "nullable": true}), json!(null), ""),
-            (json!({"x-kubernetes-int-or-string": true}), json!(1.5), "Invalid value: \"number\": a in body must be of type integer,string: \"number\""),
+            (
+                json!({"x-kubernetes-int-or-string": true}),
+                json!(1.5),
+                "Invalid value: \"number\": a in body must be of type integer,string: \"number\"",
+            ),
         ] {
-            let expected: Vec<String> = Some(expected).filter(|text| !text.is_empty()).map(|text| format!("a: {text}")).into_iter().collect();
+            let expected: Vec<String> =
+                Some(expected).filter(|text| !text.is_empty()).map(|text| format!("a: {text}")).into_iter().collect();
             let whole = json!({"type": "object", "properties": {"a": schema}});
             assert_eq!(said(&whole, &json!({"a": value}), None), expected, "{schema}");
         }
@@ -275,9 +284,9 @@ mod tests {
         let schema = json!({"type": "object", "properties": {"s": {"type": "object", "oneOf": [
             {"required": ["a"]}, {"required": ["b"]}]}}});
         let said = said(&schema, &json!({"s": {}}), None);
-        assert_eq!(said, [
-            "<nil>: Invalid value: \"\": \"s\" must validate one and only one schema (oneOf). Found none valid",
-            "s.a: Required value",
-        ]);
+        assert_eq!(
+            said,
+            ["<nil>: Invalid value: \"\": \"s\" must validate one and only one schema (oneOf). Found none valid", "s.a: Required value",]
+        );
     }
 }

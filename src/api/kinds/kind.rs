@@ -222,7 +222,8 @@ impl Kind {
 
     /// One version of what a definition defines.
     pub fn of_definition(resource: CustomResource) -> Self {
-        let CustomResource { group, version, names, scope, subresources, columns, selectable, collection, deprecation, instances } = resource;
+        let CustomResource { group, version, names, scope, subresources, columns, selectable, collection, deprecation, instances } =
+            resource;
         let [defaulting, viewed, stored, prepared] = std::array::from_fn(|_| instances.clone());
         let traits = Traits { generation: true, conditional_update: true, ..Traits::default() };
         Self {

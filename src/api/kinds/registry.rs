@@ -118,7 +118,8 @@ impl Registry {
     /// These kinds and those that definitions declare, as far as no group's version is served without them.
     pub fn with<'k>(&self, declared: impl Iterator<Item = &'k KindRef>) -> Self {
         let is_own = |kind: &KindRef| {
-            let is_same = |own: &KindRef| (own.group(), own.version()) == (kind.group(), kind.version()) || own.collection == kind.collection;
+            let is_same =
+                |own: &KindRef| (own.group(), own.version()) == (kind.group(), kind.version()) || own.collection == kind.collection;
             self.resources.iter().any(is_same)
         };
         let mut all = Self { resources: self.resources.clone(), kinds: self.kinds.clone() };

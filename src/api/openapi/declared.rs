@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Edition, schemas};
+use super::{Edition, gnostic, schemas};
 use crate::api::custom::Instances;
 use crate::api::kinds::Kind;
 
@@ -64,10 +64,12 @@ fn refer(edition: Edition, name: &str) -> Value {
 /// OpenAPI v2 has no words for alternatives and nulls; what may be anything else than its schema says loses that schema.
 fn simplify(schema: &mut Value) {
     let Value::Object(fields) = schema else { return };
-    for field in ["oneOf", "anyOf", "allOf", "not"] {
+    for field in ["oneOf", "anyOf", "allOf", "not", "$ref"] {
         fields.remove(field);
     }
-    if fields.remove("nullable") == Some(Value::Bool(true)) {
+    let is_nullable = fields.remove("nullable") == Some(Value::Bool(true));
+    fields.retain(|word, value| gnostic::knows(word) && (word != "additionalProperties" || value.is_object()));
+    if is_nullable {
         for field in ["type", "items", "properties"] {
             fields.remove(field);
         }

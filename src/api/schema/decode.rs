@@ -5,8 +5,8 @@ use serde::de::DeserializeSeed;
 use serde_json::Value;
 
 use super::facts::{Facts, Shape};
-use super::{TypeRef, go};
 use super::visit::{Dialect, Notes, Reader};
+use super::{TypeRef, go};
 use crate::api::client::FieldValidation;
 use crate::api::kinds::Kind;
 use crate::api::status::Status;
@@ -207,12 +207,7 @@ impl Source<'_> {
 }
 
 /// Judges what was read.
-fn settle(
-    target: Target<'_>,
-    source: Source<'_>,
-    (value, notes): (Value, Notes),
-    validation: FieldValidation,
-) -> Result<Decoded, Refusal> {
+fn settle(target: Target<'_>, source: Source<'_>, (value, notes): (Value, Notes), validation: FieldValidation) -> Result<Decoded, Refusal> {
     let expected = target.api_version();
     let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let (api_version, kind) = match (text("apiVersion"), text("kind")) {

@@ -12,8 +12,8 @@ mod places;
 mod type_ref;
 mod visit;
 
-pub(in crate::api) use decode::{examine, part};
 pub use decode::{Body, Decoded, Target, decode, decode_value};
+pub(in crate::api) use decode::{examine, part};
 pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;

@@ -127,8 +127,10 @@ impl Client for LocalClient {
         patch: Patch,
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { Ok(self.api.patch(&self.call(options), &target(&self.current(kind), namespace, name, subresource)?, &patch, &[]).await?.object) }
-            .boxed()
+        async move {
+            Ok(self.api.patch(&self.call(options), &target(&self.current(kind), namespace, name, subresource)?, &patch, &[]).await?.object)
+        }
+        .boxed()
     }
 
     fn delete<'a>(

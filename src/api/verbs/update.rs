@@ -346,7 +346,11 @@ fn pinned(target: &Target, body: &mut Value) -> Result<Option<Revision>, Status>
     if revision.is_none() && kind.traits.conditional_update {
         let mut errors = ErrorList::default();
         let (shown, name) = if kind.custom.is_some() { ("0", kind.plural()) } else { ("0x0", kind.kind()) };
-        errors.push(FieldErrorKind::Invalid, "metadata.resourceVersion", format!("Invalid value: {shown}: must be specified for an update"));
+        errors.push(
+            FieldErrorKind::Invalid,
+            "metadata.resourceVersion",
+            format!("Invalid value: {shown}: must be specified for an update"),
+        );
         return Err(Status::invalid(kind.reported_group(), name, &target.name, &errors));
     }
     Ok(revision)

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use super::{Api, shown};
 use super::list::parse_revision;
 use super::selection::Selection;
-use crate::api::custom::{self, Instances};
+use super::{Api, shown};
 use crate::api::client::{ListOptions, WatchEvent, WatchStream};
+use crate::api::custom::{self, Instances};
 use crate::api::kinds::KindRef;
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};

@@ -43,8 +43,7 @@ mod tests {
         let mut versions =
             ["foo10", "v1", "v12alpha1", "v10", "v11beta2", "v2", "v3beta1", "foo1", "v10beta3", "v11alpha2", "v01", "v1beta"];
         versions.sort_by_key(|version| (Stability::of(version), *version));
-        let expected =
-            ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10", "v01", "v1beta"];
+        let expected = ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10", "v01", "v1beta"];
         assert_eq!(versions, expected);
     }
 }

@@ -45,8 +45,12 @@ pub async fn respond(exchange: &Exchange, representation: Representation, kind: 
 fn whole(kind: &Kind, list: &List) -> Bytes {
     let size: usize = list.items.iter().map(|item| item.json().len() + 1).sum();
     let mut body = Vec::with_capacity(size + 256);
-    let head =
-        format!("{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[", kind.list_kind, kind.api_version(), metadata(kind, list));
+    let head = format!(
+        "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
+        kind.list_kind,
+        kind.api_version(),
+        metadata(kind, list)
+    );
     body.extend_from_slice(head.as_bytes());
     for (index, item) in list.items.iter().enumerate() {
         body.extend_from_slice(if index == 0 { b"" } else { b"," });

@@ -31,7 +31,9 @@ enum Place {
 pub async fn dispatch(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse, Status> {
     let Some(resource) = exchange.info.resource.clone() else { return Ok(response::nowhere()) };
     let kind = exchange.front.registry().resource(&resource.group, &resource.version, &resource.plural).cloned();
-    let Some(deprecation) = kind.as_ref().and_then(|kind| kind.deprecation.as_deref()) else { return serve(exchange, resource, payload).await };
+    let Some(deprecation) = kind.as_ref().and_then(|kind| kind.deprecation.as_deref()) else {
+        return serve(exchange, resource, payload).await;
+    };
     let mut answer = serve(exchange, resource, payload).await.unwrap_or_else(|status| response::failure(&status));
     response::warn_first(&mut answer, deprecation);
     Ok(answer)

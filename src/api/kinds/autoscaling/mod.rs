@@ -12,7 +12,6 @@ use crate::api::validation::autoscaling as judge;
 
 pub use view::default_metric;
 
-
 pub fn horizontal_pod_autoscaler() -> Kind {
     Kind::new::<v2::HorizontalPodAutoscaler>("horizontalpodautoscalers", &["hpa"])
         .categories(&["all"])
