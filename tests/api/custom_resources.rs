@@ -232,6 +232,8 @@ fn a_thousand_definitions_are_taken_up_at_once() {
             let names = json!({"plural": format!("things{number}"), "singular": "thing", "kind": format!("Thing{number}"), "listKind": "ThingList"});
             let versions = json!([version("v1", true, sized(json!({"type": "integer"})))]);
             let mut body = definition(versions);
+            body["apiVersion"] = "apiextensions.k8s.io/v1".into();
+            body["kind"] = "CustomResourceDefinition".into();
             body["metadata"]["name"] = format!("things{number}.{GROUP}").into();
             body["spec"]["names"] = names.clone();
             body["status"] =

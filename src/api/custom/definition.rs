@@ -78,7 +78,9 @@ pub fn kinds(definition: &Object) -> Vec<Kind> {
     let names = Names::of(&value["status"]["acceptedNames"]);
     let family = Arc::new(Family::new(definition, &value, &names));
     let versions = value["spec"]["versions"].as_array().map_or(&[][..], Vec::as_slice).iter().enumerate();
-    let served = versions.filter(|(_, version)| version["served"] == true);
+    // No webhook is asked to convert: what only one could show is not shown wrong.
+    let is_converted = value["spec"]["conversion"]["strategy"] == "Webhook";
+    let served = versions.filter(|(_, version)| version["served"] == true && (version["storage"] == true || !is_converted));
     served.map(|(index, version)| Kind::of_definition(resource(&family, &names, index, version))).collect()
 }
 
