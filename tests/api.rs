@@ -6,6 +6,7 @@ mod api {
     mod authority;
     mod bootstrap;
     mod certificates;
+    mod custom_resources;
     mod devices;
     mod extensions;
     mod networking;

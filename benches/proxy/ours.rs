@@ -56,7 +56,7 @@ pub fn main(port: u16, backends: &[&str]) -> Outcome<()> {
 }
 
 fn kind(plural: &str) -> &'static KindRef {
-    Registry::built_in().all().find(|kind| kind.plural == plural).expect("a built-in kind")
+    Registry::built_in().all().find(|kind| kind.plural() == plural).expect("a built-in kind")
 }
 
 fn service(node_port: u16) -> Value {

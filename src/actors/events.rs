@@ -6,6 +6,8 @@
 
 mod correlator;
 
+use std::sync::Arc;
+
 use actix::{Actor, Addr, AsyncContext, Handler, Message, WrapFuture};
 use k8s_openapi::api::core::v1;
 use serde_json::{Value, json};
@@ -27,7 +29,7 @@ const CAPACITY: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct About {
     pub api_version: String,
-    pub kind: &'static str,
+    pub kind: Arc<str>,
     pub namespace: String,
     pub name: String,
     pub uid: String,
@@ -40,7 +42,7 @@ impl About {
     pub fn object(kind: &Kind, object: &Object) -> Self {
         Self {
             api_version: kind.api_version(),
-            kind: kind.kind,
+            kind: kind.kind().into(),
             namespace: object.namespace().to_owned(),
             name: object.name().to_owned(),
             uid: object.uid().to_owned(),
@@ -61,7 +63,7 @@ impl About {
     }
 
     fn reference(&self) -> Value {
-        let mut reference = json!({ "kind": self.kind, "apiVersion": self.api_version, "name": self.name, "uid": self.uid });
+        let mut reference = json!({ "kind": &*self.kind, "apiVersion": self.api_version, "name": self.name, "uid": self.uid });
         let optional = [
             ("namespace", self.namespace.clone()),
             ("resourceVersion", if self.revision == Revision(0) { String::new() } else { self.revision.to_string() }),

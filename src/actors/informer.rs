@@ -28,7 +28,7 @@ pub use subscription::{Delta, Subscription};
 pub use view::{Entry, View};
 
 use crate::api::client::ClientRef;
-use crate::api::kinds::KindRef;
+use crate::api::kinds::{Kind, KindRef};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::supervision::{ChildSpec, Ctx, Supervisor};
 use handle::Shared;
@@ -59,7 +59,7 @@ impl Informer {
     ) -> InformerHandle {
         let shared = Arc::new(Shared::new(indexes));
         let handle = InformerHandle::new(shared.clone());
-        let name = format!("informer {}", kind.plural);
+        let name = name(kind);
         let stream = entropy.split(&name);
         let kind = kind.clone();
         let mut starts = 0_u64;
@@ -75,6 +75,12 @@ impl Informer {
         }));
         handle
     }
+}
+
+/// Of a kind's informer. Custom resources may go by the plural of others.
+fn name(kind: &Kind) -> String {
+    let group = if kind.custom.is_some() { format!(".{}", kind.group()) } else { String::new() };
+    format!("informer {}{group}", kind.plural())
 }
 
 impl Actor for Informer {

@@ -179,7 +179,7 @@ impl Campaign {
             Ok(object) => object,
             Err(error) if error.is_not_found() => {
                 let claim = claimed(&Claim::default(), &self.identity);
-                let body = json!({ "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": { "name": &*name }, "spec": claim });
+                let body = json!({ "apiVersion": kind.api_version(), "kind": kind.kind(), "metadata": { "name": &*name }, "spec": claim });
                 return self.client.create(kind, &namespace, body, &options).await.map(|_| true);
             }
             Err(error) => return Err(error),

@@ -6,6 +6,8 @@ pub(in crate::api) mod apply;
 pub mod authorization;
 pub mod bootstrap;
 pub mod client;
+pub mod custom;
+pub mod expression;
 pub(in crate::api) mod flow_control;
 #[cfg(test)]
 mod fuzz;

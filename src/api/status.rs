@@ -88,7 +88,8 @@ impl Status {
     }
 
     pub fn internal(message: impl std::fmt::Display) -> Self {
-        Self::new(500, Reason::InternalError, format!("Internal error occurred: {message}"))
+        let why = message.to_string();
+        Self::new(500, Reason::InternalError, format!("Internal error occurred: {why}")).because("", "", why)
     }
 
     /// `resource` is the plural, with its group if it has one: `pods`, `deployments.apps`.
@@ -145,6 +146,12 @@ impl Status {
         let mut status = Self::new(405, Reason::MethodNotAllowed, "the server does not allow this method on the requested resource");
         status.details = Some(Box::default());
         status
+    }
+
+    /// The kind knows the method, but not now: `405`.
+    pub fn method_not_supported(group: &str, plural: &str, verb: &str) -> Self {
+        let message = format!("{verb} is not supported on resources of kind {:?}", qualified(group, plural));
+        Self::new(405, Reason::MethodNotAllowed, message).about(group, plural, "")
     }
 
     /// History does not reach back that far: `410`.

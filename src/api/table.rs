@@ -62,7 +62,7 @@ fn definition(column: &Column) -> Value {
 }
 
 fn row(kind: &Kind, version: &str, object: &Value, include: IncludeObject) -> Value {
-    let stored = kind.view.map(|view| {
+    let stored = kind.view.as_ref().filter(|_| kind.custom.is_none()).map(|view| {
         let mut stored = object.clone();
         (view.to_stored)(&mut stored);
         stored

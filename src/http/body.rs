@@ -99,6 +99,11 @@ fn unsupported() -> Status {
 /// `BadRequest`; `UnsupportedMediaType` for a kind that is not read from protobuf.
 pub fn object(call: &Call, target: schema::Target<'_>, bytes: &[u8], encoding: Encoding) -> Result<Value, Status> {
     match encoding {
+        Encoding::Protobuf if matches!(target.schema, schema::TypeRef::Custom(_)) => Err(Status::new(
+            415,
+            Reason::UnsupportedMediaType,
+            "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
+        )),
         Encoding::Json => call.decode(target, schema::Body::Json(bytes)),
         Encoding::Yaml => call.decode(target, schema::Body::Yaml(bytes)),
         Encoding::Protobuf => call.decode_value(target, &protobuf::decode(bytes)?.ok_or_else(unsupported)?),

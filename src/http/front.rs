@@ -50,7 +50,7 @@ pub struct Front {
 }
 
 impl Front {
-    pub fn registry(&self) -> &'static Registry {
+    pub fn registry(&self) -> Arc<Registry> {
         self.api.registry()
     }
 }

@@ -124,6 +124,11 @@ impl<T> Receiver<T> {
         value
     }
 
+    /// There is a value that this receiver has not seen.
+    pub fn has_changed(&self) -> bool {
+        self.shared.version.load(Ordering::Acquire) != self.seen
+    }
+
     /// The value as it is now counts as seen.
     pub fn mark_unchanged(&mut self) {
         self.seen = self.shared.version.load(Ordering::Acquire);

@@ -21,7 +21,9 @@ impl FromStr for Focus {
     fn from_str(text: &str) -> Result<Self, String> {
         let kinds = || Registry::built_in().all();
         let (word, path) = text.split_once('/').unwrap_or((text, ""));
-        let named = |kind: &&Arc<Kind>| kind.plural == word || kind.kind.eq_ignore_ascii_case(word) || kind.short_names.contains(&word);
+        let named = |kind: &&Arc<Kind>| {
+            kind.plural() == word || kind.kind().eq_ignore_ascii_case(word) || kind.short_names.iter().any(|name| name == word)
+        };
         let by_collection = |kind: &'static Arc<Kind>| Some((kind, text.strip_prefix(&*kind.collection)?.strip_prefix('/')?));
         let stored = kinds().filter_map(by_collection).max_by_key(|(kind, _)| kind.collection.len());
         // `services/specs/default/web` is no service `specs/default/web`.
@@ -32,7 +34,7 @@ impl FromStr for Focus {
         let parts: Vec<&str> = path.split('/').collect();
         let wanted = if kind.is_namespaced() { "NAMESPACE/NAME" } else { "NAME" };
         if parts.len() != wanted.split('/').count() || parts.contains(&"") {
-            return Err(format!("{text:?} names no object: a {} is written as {word}/{wanted}", kind.kind));
+            return Err(format!("{text:?} names no object: a {} is written as {word}/{wanted}", kind.kind()));
         }
         Ok(Self { key: Key::new(kind.collection.clone(), path) })
     }

@@ -32,7 +32,7 @@ fn seconds(count: u64) -> Duration {
 impl Cluster {
     async fn create(&self, kind: &str, name: &str, spec: Value) {
         let kind = Registry::built_in().kind("v1", kind).unwrap();
-        let body = json!({"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name}, "spec": spec});
+        let body = json!({"apiVersion": "v1", "kind": kind.kind(), "metadata": {"name": name}, "spec": spec});
         let namespace = if kind.is_namespaced() { "default" } else { "" };
         self.client.create(kind, namespace, body, &WriteOptions::default()).await.unwrap();
     }

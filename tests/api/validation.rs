@@ -5,7 +5,7 @@ use kabuki::api::validation::ErrorList;
 use serde_json::{Value, json};
 
 fn kind(kind: &str) -> &'static KindRef {
-    let found = Registry::built_in().all().find(|one| one.kind == kind && one.view.is_none());
+    let found = Registry::built_in().all().find(|one| one.kind() == kind && one.view.is_none());
     found.expect("the kind is declared")
 }
 

@@ -37,7 +37,7 @@ pub fn world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
 
 /// The kind of that plural.
 pub fn kind(plural: &str) -> KindRef {
-    Registry::built_in().all().find(|kind| kind.plural == plural).unwrap().clone()
+    Registry::built_in().all().find(|kind| kind.plural() == plural).unwrap().clone()
 }
 
 pub fn call() -> Call {

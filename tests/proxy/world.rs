@@ -53,7 +53,7 @@ pub fn real<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
 }
 
 fn kind(plural: &str) -> KindRef {
-    Registry::built_in().all().find(|kind| kind.plural == plural).unwrap().clone()
+    Registry::built_in().all().find(|kind| kind.plural() == plural).unwrap().clone()
 }
 
 /// A service with the cluster IP 10.96.0.`last`, whose spec is completed by `spec`.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, WrapFuture};
-use futures::stream::{FuturesUnordered, StreamExt, select_all};
+use futures::stream::{FuturesUnordered, LocalBoxStream, StreamExt, select_all};
 use futures::{Stream, future, stream};
 
 use super::queue::WorkQueue;
@@ -35,6 +35,11 @@ pub trait Reconciler: Sized + Unpin + 'static {
     /// What wakes it.
     fn watches(&self) -> Vec<Watch<Self>>;
 
+    /// What wakes it besides, as it comes to be known.
+    fn later(&self) -> LocalBoxStream<'_, Watch<Self>> {
+        stream::pending().boxed_local()
+    }
+
     /// Keys that are due at the start, whatever the informers show.
     fn first_keys(&self) -> Vec<Self::Key> {
         Vec::new()
@@ -54,6 +59,12 @@ pub struct Watch<R: Reconciler> {
 impl<R: Reconciler> Watch<R> {
     pub fn new(informer: &InformerHandle, keys: fn(&R, &Delta) -> Vec<R::Key>) -> Self {
         Self { informer: informer.clone(), keys }
+    }
+
+    /// The keys that each change concerns.
+    fn concerned(self, reconciler: &R) -> impl Stream<Item = Vec<R::Key>> + Unpin {
+        let Self { informer, keys } = self;
+        informer.subscribe().map(move |deltas: Vec<Delta>| deltas.iter().flat_map(|delta| keys(reconciler, delta)).collect())
     }
 }
 
@@ -108,11 +119,10 @@ impl<R: Reconciler> Actor for Controller<R> {
 async fn keys_to_wake<R: Reconciler>(reconciler: &R) -> impl Stream<Item = Vec<R::Key>> {
     let watches = reconciler.watches();
     future::join_all(watches.iter().map(|watch| watch.informer.synced())).await;
-    let changes = watches.into_iter().map(|Watch { informer, keys }| {
-        let concerned = move |deltas: Vec<Delta>| deltas.iter().flat_map(|delta| keys(reconciler, delta)).collect();
-        informer.subscribe().map(concerned)
-    });
-    stream::iter([reconciler.first_keys()]).chain(select_all(changes))
+    let changes = watches.into_iter().map(|watch| watch.concerned(reconciler).left_stream());
+    // What comes later is waited for by itself: the others do not wait for it.
+    let later = reconciler.later().map(|watch| watch.concerned(reconciler)).flatten_unordered(None);
+    stream::iter([reconciler.first_keys()]).chain(select_all(changes.chain([later.right_stream()])))
 }
 
 async fn run<R: Reconciler>(reconciler: &R, woken: impl Stream<Item = Vec<R::Key>>, mut queue: WorkQueue<R::Key>) {

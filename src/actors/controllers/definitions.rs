@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Outcome, Reconciler, Tools, Watch};
-use crate::actors::informer::{InformerHandle, ObjectKey};
+use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, WriteOptions};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::object::Object;
@@ -44,8 +44,16 @@ impl Definitions {
         }
     }
 
-    fn all(&self) -> Vec<ObjectKey> {
-        self.definitions.view().iter().map(|definition| ObjectKey::from(&**definition)).collect()
+    /// The definition itself, and those of its group that wait for names: it may have let one go.
+    fn concerned(&self, delta: &Delta) -> Vec<ObjectKey> {
+        let view = self.definitions.view();
+        let group = Outline::from(delta.object()).group;
+        let waiting = view.iter().filter(|other| {
+            let outline = other.project::<Outline>();
+            outline.waits && outline.group == group
+        });
+        let waiting = waiting.map(|other| ObjectKey::from(&**other)).filter(|key| *key != delta.key);
+        std::iter::once(delta.key.clone()).chain(waiting).collect()
     }
 }
 
@@ -56,16 +64,16 @@ impl Reconciler for Definitions {
     const WORKERS: usize = 1;
 
     fn watches(&self) -> Vec<Watch<Self>> {
-        vec![Watch::new(&self.definitions, |it, _| it.all())]
+        vec![Watch::new(&self.definitions, Self::concerned)]
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Status> {
         let view = self.definitions.view();
         let Some(object) = view.get(key) else { return Ok(Outcome::Done) };
         let Some(definition) = parsed(object) else { return Ok(Outcome::Done) };
-        let others = view.iter().filter(|other| other.name() != &*key.name).filter_map(|other| parsed(other));
-        let others: Vec<Definition> = others.filter(|other| other.spec.group == definition.spec.group).collect();
-        let status = judged(&definition, &Taken::of(&others), clock::now());
+        let others = view.iter().filter(|other| other.name() != &*key.name).map(|other| other.project::<Outline>());
+        let others = others.filter(|other| other.group == definition.spec.group).filter_map(|other| other.accepted.clone());
+        let status = judged(&definition, &Taken::of(others), clock::now());
         if status == definition.status {
             return Ok(Outcome::Done);
         }
@@ -77,6 +85,27 @@ impl Reconciler for Definitions {
             Err(error) => return Err(error),
         }
         Ok(Outcome::Done)
+    }
+}
+
+/// What one definition has to know of another.
+struct Outline {
+    group: String,
+    accepted: Option<CustomResourceDefinitionNames>,
+    /// Not all names that it wants are its own.
+    waits: bool,
+}
+
+impl From<&Object> for Outline {
+    fn from(object: &Object) -> Self {
+        match parsed(object) {
+            None => Self { group: String::new(), accepted: None, waits: false },
+            Some(Definition { spec, status }) => {
+                let has = |condition: &CustomResourceDefinitionCondition| condition.type_ == "NamesAccepted" && condition.status == "True";
+                let waits = !status.conditions.iter().flatten().any(has);
+                Self { group: spec.group, accepted: status.accepted_names, waits }
+            }
+        }
     }
 }
 
@@ -92,9 +121,9 @@ struct Taken {
 }
 
 impl Taken {
-    fn of(others: &[Definition]) -> Self {
+    fn of(others: impl IntoIterator<Item = CustomResourceDefinitionNames>) -> Self {
         let mut taken = Self::default();
-        for names in others.iter().filter_map(|other| other.status.accepted_names.clone()) {
+        for names in others {
             taken.resources.insert(names.plural);
             taken.resources.extend(names.singular);
             taken.resources.extend(names.short_names.into_iter().flatten());
@@ -212,7 +241,7 @@ mod tests {
     #[test]
     fn a_name_that_another_has_is_refused_until_it_is_let_go() {
         let first = Definition { status: judged(&definition("Thing"), &Taken::default(), noon()), ..definition("Thing") };
-        let refused = judged(&definition("Other"), &Taken::of(&[first]), noon());
+        let refused = judged(&definition("Other"), &Taken::of(first.status.accepted_names), noon());
         let conditions = refused.conditions.clone().unwrap();
         assert_eq!(conditions[0].reason.as_deref(), Some("ListKindConflict"));
         assert_eq!(conditions[0].message.as_deref(), Some("\"ThingList\" is already in use"));

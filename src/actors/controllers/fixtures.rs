@@ -124,7 +124,7 @@ pub fn world<F: Future<Output = ()>>(story: impl FnOnce(World) -> F) {
 
 /// The kind of that plural, of the core group if several groups have it.
 pub fn kind(plural: &str) -> &'static KindRef {
-    Registry::built_in().all().find(|kind| kind.plural == plural).unwrap()
+    Registry::built_in().all().find(|kind| kind.plural() == plural).unwrap()
 }
 
 impl World {
@@ -132,7 +132,7 @@ impl World {
         let kind = kind(plural);
         let mut body = body;
         body["apiVersion"] = kind.api_version().into();
-        body["kind"] = kind.kind.into();
+        body["kind"] = kind.kind().into();
         self.client.create(kind, namespace, body, &WriteOptions::default()).await.unwrap()
     }
 

@@ -8,8 +8,10 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::stream::LocalBoxStream;
 use serde_json::json;
 
+use super::declared::Declared;
 use super::ownership::{change_metadata, owner_references};
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
@@ -29,15 +31,16 @@ pub struct Garbage {
     client: ClientRef,
     /// All kinds that are stored, events apart, by collection.
     kinds: BTreeMap<Arc<str>, (KindRef, InformerHandle)>,
+    declared: Declared,
 }
 
 impl Garbage {
     pub fn new(tools: &Tools) -> Self {
         let mut kinds = BTreeMap::new();
-        for kind in Registry::built_in().all().filter(|kind| kind.plural != "events" && kind.synthesis.is_none()) {
+        for kind in Registry::built_in().all().filter(|kind| kind.plural() != "events" && kind.synthesis.is_none()) {
             kinds.entry(kind.collection.clone()).or_insert_with(|| (kind.clone(), tools.informers.of(kind)));
         }
-        Self { client: tools.client.clone(), kinds }
+        Self { client: tools.client.clone(), kinds, declared: Declared::new(tools) }
     }
 
     /// The object itself if there may be something to do about it, its owners if they wait for it, its dependents if they may have to go.
@@ -67,13 +70,22 @@ impl Garbage {
 
     fn collection_of(&self, object: &Object) -> Option<Arc<str>> {
         let (api_version, kind) = object.type_meta();
-        Some(Registry::built_in().kind(api_version, kind)?.collection.clone())
+        Some(self.kind(api_version, kind)?.collection.clone())
+    }
+
+    /// A kind by the names that objects use.
+    fn kind(&self, api_version: &str, kind: &str) -> Option<KindRef> {
+        Registry::built_in().kind(api_version, kind).cloned().or_else(|| self.declared.kind(api_version, kind))
+    }
+
+    fn informer(&self, collection: &str) -> Option<(KindRef, InformerHandle)> {
+        self.kinds.get(collection).cloned().or_else(|| self.declared.informer(collection))
     }
 
     /// An owner as the informers show it.
     fn known_owner(&self, dependent: &Object, owner: &OwnerReference) -> Option<(Item, Object)> {
-        let kind = Registry::built_in().kind(&owner.api_version, &owner.kind)?;
-        let (_, informer) = self.kinds.get(&kind.collection)?;
+        let kind = self.kind(&owner.api_version, &owner.kind)?;
+        let (_, informer) = self.informer(&kind.collection)?;
         let key = ObjectKey::new(if kind.is_namespaced() { dependent.namespace() } else { "" }, owner.name.as_str());
         let view = informer.view();
         let found = view.get(&key).filter(|object| object.uid() == owner.uid)?;
@@ -82,8 +94,9 @@ impl Garbage {
 
     fn dependents(&self, uid: &str) -> Vec<(Arc<str>, Object)> {
         let mut dependents = Vec::new();
-        for (collection, (_, informer)) in &self.kinds {
-            dependents.extend(informer.view().by_owner(uid).map(|entry| (collection.clone(), (**entry).clone())));
+        let declared = self.declared.all();
+        for (kind, informer) in self.kinds.values().chain(&declared) {
+            dependents.extend(informer.view().by_owner(uid).map(|entry| (kind.collection.clone(), (**entry).clone())));
         }
         dependents
     }
@@ -93,13 +106,13 @@ impl Garbage {
         if let Some((_, object)) = self.known_owner(dependent, owner) {
             return Ok(Owner::of(&object));
         }
-        let Some(kind) = Registry::built_in().kind(&owner.api_version, &owner.kind) else { return Ok(Owner::Solid) };
+        let Some(kind) = self.kind(&owner.api_version, &owner.kind) else { return Ok(Owner::Solid) };
         if kind.is_namespaced() && dependent.namespace().is_empty() {
             // Such a reference is not valid, and says nothing about who is gone.
             return Ok(Owner::Solid);
         }
         let namespace = if kind.is_namespaced() { dependent.namespace() } else { "" };
-        match self.client.get(kind, namespace, &owner.name).await {
+        match self.client.get(&kind, namespace, &owner.name).await {
             Ok(object) if object.uid() == owner.uid => Ok(Owner::of(&object)),
             Ok(_) => Ok(Owner::Gone),
             Err(error) if error.is_not_found() => Ok(Owner::Gone),
@@ -111,7 +124,9 @@ impl Garbage {
         match op {
             Op::Orphan(dependents) => {
                 for (collection, dependent) in dependents {
-                    self.disown(&self.kinds[&collection].0, &dependent, &[object.uid()]).await?;
+                    if let Some((kind, _)) = self.informer(&collection) {
+                        self.disown(&kind, &dependent, &[object.uid()]).await?;
+                    }
                 }
             }
             Op::DropFinalizer(finalizer) => {
@@ -158,8 +173,12 @@ impl Reconciler for Garbage {
         self.kinds.values().map(|(_, informer)| Watch::new(informer, Self::concerned)).collect()
     }
 
+    fn later(&self) -> LocalBoxStream<'_, Watch<Self>> {
+        self.declared.watches(|_| true, Self::concerned)
+    }
+
     async fn reconcile(&self, (collection, key): &Item) -> Result<Outcome, Status> {
-        let Some((kind, informer)) = self.kinds.get(collection) else { return Ok(Outcome::Done) };
+        let Some((kind, informer)) = self.informer(collection) else { return Ok(Outcome::Done) };
         let Some(object) = informer.view().get(key).map(|entry| (**entry).clone()) else { return Ok(Outcome::Done) };
         let meta = object.meta();
         let ops = if meta.deletion_timestamp.is_some() {
@@ -176,7 +195,7 @@ impl Reconciler for Garbage {
             decision::collect(&object, &owners, &dependents)
         };
         for op in ops {
-            self.apply(kind, &object, op).await?;
+            self.apply(&kind, &object, op).await?;
         }
         Ok(Outcome::Done)
     }

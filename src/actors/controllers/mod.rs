@@ -3,6 +3,8 @@
 mod certificates;
 mod cluster_roles;
 mod controller;
+mod declared;
+mod definition_cleanup;
 mod definitions;
 mod endpoints;
 mod eviction;
@@ -30,6 +32,7 @@ mod volumes;
 pub use certificates::{Certificates, Certifying, Signer};
 pub use cluster_roles::ClusterRoles;
 pub use controller::{Controller, Outcome, Reconciler, Watch};
+pub use definition_cleanup::DefinitionCleanup;
 pub use definitions::Definitions;
 pub use endpoints::{EndpointSlices, Endpoints, Mirroring};
 pub use eviction::TaintEviction;

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition, Pod};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::informer::{InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, DeleteOptions, ListOptions, Propagation, WriteOptions};
-use crate::api::kinds::{KindRef, Registry};
+use crate::api::custom;
+use crate::api::kinds::{Kind, KindRef, Registry};
 use crate::api::object::Object;
 use crate::api::status::Status;
 use crate::runtime::clock;
@@ -43,15 +45,16 @@ pub struct Namespaces {
     namespaces: InformerHandle,
     pods: InformerHandle,
     kind: KindRef,
-    /// All namespaced kinds, one a collection, pods first.
+    /// All built-in namespaced kinds, one a collection, pods first.
     contents: Vec<KindRef>,
+    definitions: InformerHandle,
 }
 
 impl Namespaces {
     pub fn new(tools: &Tools) -> Self {
         let registry = Registry::built_in();
         let mut contents: Vec<KindRef> = registry.all().filter(|kind| kind.is_namespaced()).cloned().collect();
-        contents.sort_by_key(|kind| (kind.plural != "pods", kind.collection.clone()));
+        contents.sort_by_key(|kind| (kind.plural() != "pods", kind.collection.clone()));
         contents.dedup_by_key(|kind| kind.collection.clone());
         Self {
             client: tools.client.clone(),
@@ -59,7 +62,15 @@ impl Namespaces {
             pods: tools.informers.typed::<Pod>(),
             kind: registry.of::<Namespace>().clone(),
             contents,
+            definitions: tools.informers.typed::<CustomResourceDefinition>(),
         }
+    }
+
+    /// All namespaced kinds of now.
+    fn contents(&self) -> Vec<KindRef> {
+        let view = self.definitions.view();
+        let declared = view.iter().filter_map(|definition| custom::stored(definition)).filter(Kind::is_namespaced);
+        self.contents.iter().cloned().chain(declared.map(KindRef::new)).collect()
     }
 
     /// Deletes all objects of a kind, and notes what stays for now.
@@ -75,7 +86,7 @@ impl Namespaces {
         }
         for object in self.client.list(kind, namespace, &ListOptions::default()).await?.items {
             let meta = object.meta();
-            *remains.objects.entry(format!("{}.{}", kind.plural, kind.group)).or_default() += 1;
+            *remains.objects.entry(format!("{}.{}", kind.plural(), kind.group())).or_default() += 1;
             for finalizer in &meta.finalizers {
                 *remains.finalizers.entry(finalizer.clone()).or_default() += 1;
             }
@@ -117,6 +128,7 @@ impl Reconciler for Namespaces {
     fn watches(&self) -> Vec<Watch<Self>> {
         vec![
             Watch::new(&self.namespaces, |_, delta| vec![delta.key.clone()]),
+            Watch::new(&self.definitions, |_, _| Vec::new()),
             // A pod that is gone may have been the last thing to wait for.
             Watch::new(
                 &self.pods,
@@ -134,12 +146,12 @@ impl Reconciler for Namespaces {
             return Ok(Outcome::Done);
         }
         let mut remains = Remains::default();
-        for kind in &self.contents {
-            if let Err(error) = self.empty(kind, &key.name, &mut remains).await {
+        for kind in self.contents() {
+            if let Err(error) = self.empty(&kind, &key.name, &mut remains).await {
                 remains.errors.push(error);
             }
             // Network policies and volumes must outlive the pods that they serve.
-            if kind.plural == "pods" && !remains.objects.is_empty() {
+            if (kind.group(), kind.plural()) == ("", "pods") && !remains.objects.is_empty() {
                 break;
             }
         }

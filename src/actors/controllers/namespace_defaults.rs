@@ -70,7 +70,7 @@ impl NamespaceDefaults {
 
     async fn create(&self, kind: &KindRef, informer: &InformerHandle, namespace: &str, mut body: Value) -> Result<(), Status> {
         body["apiVersion"] = kind.api_version().into();
-        body["kind"] = kind.kind.into();
+        body["kind"] = kind.kind().into();
         match self.client.create(kind, namespace, body, &WriteOptions::default()).await {
             Ok(created) => informer.reached(created.revision()).await,
             Err(error) if error.is_already_exists() || error.is_not_found() || error.has_cause("NamespaceTerminating") => {}

@@ -11,7 +11,7 @@ use crate::runtime::store::Stored;
 /// The reference that makes `owner` the controller of an object.
 pub fn controller_reference(kind: &Kind, owner: &Object) -> Value {
     json!({
-        "apiVersion": kind.api_version(), "kind": kind.kind, "name": owner.name(), "uid": owner.uid(),
+        "apiVersion": kind.api_version(), "kind": kind.kind(), "name": owner.name(), "uid": owner.uid(),
         "controller": true, "blockOwnerDeletion": true,
     })
 }

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::stream::LocalBoxStream;
 use k8s_openapi::api::core::v1::ResourceQuota;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::declared::Declared;
 use super::{Outcome, Reconciler, Tools, Watch};
 use crate::actors::informer::{Delta, InformerHandle, ObjectKey};
 use crate::api::client::{ClientRef, WriteOptions};
-use crate::api::kinds::{KindRef, Registry};
+use crate::api::kinds::{Kind, KindRef, Registry};
 use crate::api::object::Object;
 use crate::api::quantity::{Format, Quantity};
 use crate::api::quota::{self, Amounts};
@@ -25,6 +27,7 @@ pub struct Quotas {
     kind: KindRef,
     /// All namespaced kinds that can be counted, one a collection.
     counted: Vec<InformerHandle>,
+    declared: Declared,
 }
 
 #[derive(Default, Deserialize)]
@@ -76,13 +79,14 @@ struct QuotaStatus {
 impl Quotas {
     pub fn new(tools: &Tools) -> Self {
         let registry = Registry::built_in();
-        let kinds = registry.all().filter(|kind| kind.is_namespaced() && kind.plural != "events");
+        let kinds = registry.all().filter(|kind| kind.is_namespaced() && kind.plural() != "events");
         let by_collection: BTreeMap<Arc<str>, &KindRef> = kinds.map(|kind| (kind.collection.clone(), kind)).collect();
         Self {
             client: tools.client.clone(),
             quotas: tools.informers.typed::<ResourceQuota>(),
             kind: registry.of::<ResourceQuota>().clone(),
             counted: by_collection.into_values().map(|kind| tools.informers.of(kind)).collect(),
+            declared: Declared::new(tools),
         }
     }
 
@@ -115,6 +119,16 @@ impl Quotas {
                 }
             }
         }
+        for (kind, informer) in self.declared.all() {
+            // All that counts of what a definition declares is that it is there.
+            let one = quota::usage(&kind, &Value::Null);
+            let objects = informer.view().namespace(namespace).count();
+            for (name, sum) in used.iter_mut().filter(|_| quota::covers(quota, &kind, &Value::Null)) {
+                if let Some(amount) = one.get(*name) {
+                    *sum = (0..objects).fold(*sum, |sum, _| sum + *amount);
+                }
+            }
+        }
         used.into_iter().map(|(name, amount)| (name.to_owned(), amount.to_string())).collect()
     }
 
@@ -139,6 +153,10 @@ impl Reconciler for Quotas {
     fn watches(&self) -> Vec<Watch<Self>> {
         let counted = self.counted.iter().map(|informer| Watch::new(informer, Self::concerned));
         std::iter::once(Watch::new(&self.quotas, |_, delta| vec![delta.key.clone()])).chain(counted).collect()
+    }
+
+    fn later(&self) -> LocalBoxStream<'_, Watch<Self>> {
+        self.declared.watches(Kind::is_namespaced, Self::concerned)
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Status> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Certificates, Certifying, ClaimProtection, ClusterRoles, Controller, Definitions, EndpointSlices, Endpoints, FlowSchemas, Garbage,
-    Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication, TaintEviction, TokenSecrets,
-    Tools, VolumeBinder, VolumeProtection,
+    Certificates, Certifying, ClaimProtection, ClusterRoles, Controller, DefinitionCleanup, Definitions, EndpointSlices, Endpoints,
+    FlowSchemas, Garbage, Grace, Mirroring, NamespaceDefaults, Namespaces, Nodes, PodGarbage, Quotas, Reconciler, Replication,
+    TaintEviction, TokenSecrets, Tools, VolumeBinder, VolumeProtection,
 };
 use crate::actors::events::Recorder;
 use crate::api::tokens::Tokens;
@@ -61,6 +61,7 @@ pub fn start(supervisor: &Supervisor, tools: &Tools, entropy: &Entropy, options:
     cast.start(ClaimProtection::new);
     cast.start(VolumeProtection::new);
     cast.start(Definitions::new);
+    cast.start(DefinitionCleanup::new);
     cast.start(FlowSchemas::new);
     cast.start(ClusterRoles::new);
     if let Some(certifying) = certifying {

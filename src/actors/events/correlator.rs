@@ -141,7 +141,7 @@ mod tests {
         fn say(&mut self, name: &str, revision: u64, message: &str) -> Option<Series> {
             let about = About {
                 api_version: "v1".into(),
-                kind: "Pod",
+                kind: "Pod".into(),
                 namespace: "default".into(),
                 name: name.into(),
                 uid: name.into(),

@@ -38,6 +38,13 @@ impl Informers {
         handles.lock().entry(kind.collection.clone()).or_insert_with(start).clone()
     }
 
+    /// Ends the informer on a kind that is no more.
+    pub async fn forget(&self, kind: &KindRef) {
+        if self.0.handles.lock().remove(&kind.collection).is_some() {
+            self.0.supervisor.stop_child(&super::name(kind)).await;
+        }
+    }
+
     /// The informer on all objects of a built-in kind.
     pub fn typed<K: Resource>(&self) -> InformerHandle {
         self.of(Registry::built_in().of::<K>())
@@ -47,7 +54,7 @@ impl Informers {
 /// Every kind can be found by owner. Pods are many and looked for by what selects them; so are the slices of a service. Names are
 /// found by addresses, volumes by what is asked of them.
 fn indexes(kind: &KindRef) -> &'static [Index] {
-    match (kind.group, kind.plural) {
+    match (kind.group(), kind.plural()) {
         ("", "pods") => &[OWNER, LABEL, NODE, ORPHAN],
         ("discovery.k8s.io", "endpointslices") => &[OWNER, LABEL, ADDRESS],
         ("", "persistentvolumes") => &[OWNER, CLASS, CLAIM],

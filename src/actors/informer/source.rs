@@ -140,7 +140,7 @@ impl Source {
     async fn pause(&mut self, verb: &str, error: &Status) {
         self.failures += 1;
         let delay = BACKOFF.delay(self.failures, &mut self.entropy);
-        tracing::warn!(kind = self.kind.plural, verb, %error, ?delay, "an informer lost its source and will try again");
+        tracing::warn!(kind = self.kind.plural(), verb, %error, ?delay, "an informer lost its source and will try again");
         tokio::time::sleep(delay).await;
     }
 

@@ -72,7 +72,7 @@ impl Scene {
 
     async fn put(&self, kind: &str, namespace: &str, name: &str, body: Value) {
         let kind = Registry::built_in().kind("v1", kind).unwrap();
-        let mut object = json!({"apiVersion": "v1", "kind": kind.kind, "metadata": {"name": name}});
+        let mut object = json!({"apiVersion": "v1", "kind": kind.kind(), "metadata": {"name": name}});
         object.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
         self.client.create(kind, namespace, object, &WriteOptions::default()).await.unwrap();
     }

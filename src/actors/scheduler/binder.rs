@@ -149,7 +149,7 @@ impl Binder {
     fn about(&self, pod: &PodInfo) -> About {
         About {
             api_version: self.pods.api_version(),
-            kind: self.pods.kind,
+            kind: self.pods.kind().into(),
             namespace: pod.key.namespace.to_string(),
             name: pod.key.name.to_string(),
             uid: pod.uid.clone(),

@@ -11,7 +11,7 @@ const LABEL: &str = "resource.kubernetes.io/admin-access";
 
 pub(super) fn judge(request: &Request, object: Option<&Value>) -> Result<(), Status> {
     let Some(object) = object else { return Ok(()) };
-    let spec = match request.kind.plural {
+    let spec = match request.kind.plural() {
         "resourceclaims" if request.creates("resourceclaims") => &object["spec"],
         "resourceclaimtemplates" if request.creates("resourceclaimtemplates") => &object["spec"]["spec"],
         _ => return Ok(()),
@@ -28,5 +28,5 @@ pub(super) fn judge(request: &Request, object: Option<&Value>) -> Result<(), Sta
     let mut errors = ErrorList::default();
     let why = format!("admin access to devices requires the `{LABEL}: true` label on the containing namespace");
     errors.forbidden(&path.index(index).child("adminAccess"), &why);
-    Err(Status::invalid(request.kind.group, request.kind.kind, request.name, &errors))
+    Err(Status::invalid(request.kind.group(), request.kind.kind(), request.name, &errors))
 }

@@ -6,7 +6,7 @@ use crate::api::status::Status;
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 pub(super) fn admit(request: &Request) -> Result<(), Status> {
-    let is_namespace = request.kind.plural == "namespaces";
+    let is_namespace = request.kind.plural() == "namespaces";
     if request.operation == Operation::Delete {
         let protected = is_namespace && IMMORTAL.contains(&request.name);
         return if protected { Err(request.forbidden("this namespace may not be deleted")) } else { Ok(()) };

@@ -31,7 +31,7 @@ const KUBELET_LABELS: [&str; 10] = [
 pub fn admit(request: &Request, object: Option<&Value>) -> Result<(), Status> {
     let Some(node) = request.user.node() else { return Ok(()) };
     let object = object.unwrap_or(&Value::Null);
-    let verdict = match (request.kind.plural, request.subresource) {
+    let verdict = match (request.kind.plural(), request.subresource) {
         ("pods", subresource) => pod(request, node, subresource, object),
         ("nodes", _) => own_node(request, node, object),
         ("leases", None) if request.name != node => Err("can only access node lease with the same name as the requesting node".to_owned()),

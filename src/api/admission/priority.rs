@@ -26,7 +26,7 @@ fn class(object: &Object) -> Result<Class, Status> {
 }
 
 pub(super) fn admit(request: &Request, pod: &mut Value) -> Result<(), Status> {
-    if request.kind.plural != "pods" || request.operation == Operation::Delete {
+    if request.kind.plural() != "pods" || request.operation == Operation::Delete {
         return Ok(());
     }
     match request.old {
@@ -93,7 +93,7 @@ fn default_class<'a>(request: &Request<'a>) -> Result<Option<(&'a str, Class)>, 
 }
 
 pub(super) fn judge(request: &Request, object: Option<&Value>) -> Result<(), Status> {
-    if request.kind.plural != CLASSES {
+    if request.kind.plural() != CLASSES {
         return Ok(());
     }
     let Some(object) = object else {

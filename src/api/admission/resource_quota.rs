@@ -17,7 +17,7 @@ pub fn charge(request: &Request, object: &Value) -> Result<Vec<Write<Object>>, S
     if request.namespace.is_empty()
         || request.operation == Operation::Delete
         || request.subresource.is_some()
-        || request.kind.plural == QUOTAS
+        || request.kind.plural() == QUOTAS
     {
         return Ok(writes);
     }

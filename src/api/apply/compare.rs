@@ -38,7 +38,7 @@ impl Comparison {
         if is_void(old) && is_void(new) {
             return self.leaf(old, new, path);
         }
-        match form.parts() {
+        match form.parts(new.filter(|new| !new.is_null()).or(old)) {
             Parts::Leaf => return self.leaf(old, new, path),
             Parts::List(items) => self.items(items, list(old), list(new), path),
             Parts::Struct(fields) => self.fields(|name| fields.form(name), map(old), map(new), path),

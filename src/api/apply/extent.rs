@@ -15,7 +15,7 @@ pub fn extent(form: Form<'_>, object: &Value) -> FieldSet {
 }
 
 fn walk<'v>(form: Form<'_>, value: &'v Value, path: &mut Vec<Step<'v>>, set: &mut FieldSet) {
-    match (form.parts(), value) {
+    match (form.parts(Some(value)), value) {
         (Parts::Leaf, _) => set.insert(path),
         (Parts::List(items), Value::Array(list)) => items_of(items, list, path, set),
         (Parts::Struct(fields), Value::Object(object)) => {
@@ -23,7 +23,7 @@ fn walk<'v>(form: Form<'_>, value: &'v Value, path: &mut Vec<Step<'v>>, set: &mu
                 let Some(form) = fields.form(name) else { continue };
                 path.push(Step::Field(name));
                 walk(form, value, path, set);
-                if value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) {
+                if value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty) || !fields.declares(name) {
                     set.insert(path);
                 }
                 path.pop();

@@ -20,7 +20,7 @@ fn lay(form: Form<'_>, there: Option<&Value>, applied: Option<&Value>) -> Result
     if is_void(there) && is_void(applied) {
         return leaf();
     }
-    match form.parts() {
+    match form.parts(applied.filter(|applied| !applied.is_null()).or(there)) {
         Parts::Leaf => leaf(),
         Parts::List(items) => lay_items(items, list(there), list(applied)),
         Parts::Struct(fields) => lay_fields(|name| fields.form(name), map(there), map(applied)),

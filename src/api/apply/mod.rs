@@ -26,6 +26,8 @@ use form::Form;
 use merge::merge;
 use remove::remove;
 
+use crate::api::schema::TypeRef;
+
 pub use managed::{Managed, Writer};
 
 /// Fields of which nobody is the manager.
@@ -49,7 +51,7 @@ static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
 /// A write, as far as it is tracked.
 pub struct Tracked<'a> {
     /// The type of the object.
-    pub schema: &'a str,
+    pub schema: TypeRef<'a>,
     pub writer: &'a Writer,
     /// Fields that the request cannot change, and all that is below them: `status`.
     pub ignored: &'a [&'a str],

@@ -7,7 +7,7 @@ use super::form::{Form, Parts};
 
 /// The object without some fields. What is left of a list or an object that loses all it has is null.
 pub fn remove(form: Form<'_>, value: &Value, fields: &FieldSet) -> Value {
-    match (form.parts(), value) {
+    match (form.parts(Some(value)), value) {
         (Parts::List(items), Value::Array(list)) => {
             let kept = list.iter().filter_map(|item| match items.key(item) {
                 Ok(step) => without(items.form, item, &step, fields),

@@ -7,7 +7,7 @@ fn writer(manager: &str, applies: bool) -> Writer {
 }
 
 fn tracked<'a>(schema: &'a str, writer: &'a Writer) -> Tracked<'a> {
-    Tracked { schema, writer, ignored: &["status"], now: "2026-01-01T00:00:00Z".into() }
+    Tracked { schema: schema.into(), writer, ignored: &["status"], now: "2026-01-01T00:00:00Z".into() }
 }
 
 fn map(data: Value) -> Value {

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::field_set::Step;
-use super::form::{Form, Items, Parts};
-use crate::api::schema::Shape;
+use super::form::{Expected, Form, Items, Parts};
 
 /// # Errors
 /// All that is wrong, with places, in upstream's words.
@@ -23,13 +22,12 @@ fn look(form: Form<'_>, value: &Value, path: &str, faults: &mut Vec<String>) {
     if value.is_null() {
         return;
     }
-    match form.shape() {
-        Shape::Raw => {}
-        Shape::List(_) => match value {
+    match form.expected() {
+        Expected::List => match value {
             Value::Array(list) => look_at_items(form, list, path, faults),
             other => fault(format!("expected list, got {}", shown(other))),
         },
-        Shape::Map(_) | Shape::Struct(_) => match value {
+        Expected::Object => match value {
             Value::Object(fields) => {
                 for (name, value) in fields {
                     let below = format!("{path}.{name}");
@@ -45,22 +43,16 @@ fn look(form: Form<'_>, value: &Value, path: &str, faults: &mut Vec<String>) {
             }
             other => fault(format!("expected map, got {}", shown(other))),
         },
-        Shape::Text | Shape::Bytes | Shape::Time | Shape::MicroTime if !value.is_string() => {
-            fault(format!("expected string, got {}", shown(value)));
-        }
-        Shape::Flag if !value.is_boolean() => fault(format!("expected boolean, got {}", shown(value))),
-        Shape::Int32 | Shape::Int64 | Shape::Double if !value.is_number() => {
-            fault(format!("expected numeric (int or float), got {}", go_type(value)));
-        }
-        Shape::Quantity { .. } | Shape::IntOrString if value.is_object() || value.is_array() => {
-            fault(format!("expected any scalar, got {}", shown(value)));
-        }
+        Expected::Text if !value.is_string() => fault(format!("expected string, got {}", shown(value))),
+        Expected::Flag if !value.is_boolean() => fault(format!("expected boolean, got {}", shown(value))),
+        Expected::Number if !value.is_number() => fault(format!("expected numeric (int or float), got {}", go_type(value))),
+        Expected::Scalar if value.is_object() || value.is_array() => fault(format!("expected any scalar, got {}", shown(value))),
         _ => {}
     }
 }
 
 fn look_at_items(form: Form<'_>, list: &[Value], path: &str, faults: &mut Vec<String>) {
-    let keyed: Option<Items<'_>> = match form.parts() {
+    let keyed: Option<Items<'_>> = match form.parts(None) {
         Parts::List(items) => Some(items),
         _ => None,
     };

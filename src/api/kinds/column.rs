@@ -1,5 +1,9 @@
 //! The columns of `kubectl get`.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -10,34 +14,43 @@ use crate::runtime::clock;
 #[derive(Clone, Debug)]
 pub struct Column {
     /// Empty for a cell without a column.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// `string`, `integer`, `date`, …
-    pub kind: &'static str,
-    pub format: &'static str,
+    pub kind: Cow<'static, str>,
+    pub format: Cow<'static, str>,
     /// 0 is shown always, 1 only in wide output.
     pub priority: i32,
     pub cell: Cell,
 }
 
 /// Where a cell's value comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Cell {
     /// A JSON pointer; what it finds is shown as it is.
     Pointer(&'static str),
     Computed(fn(&Value) -> Value),
+    /// What a definition's column shows.
+    Declared(Arc<dyn Fn(&Value) -> Value + Send + Sync>),
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cell")
+    }
 }
 
 impl Column {
     pub fn value(&self, object: &Value) -> Value {
-        match self.cell {
+        match &self.cell {
             Cell::Pointer(pointer) => object.pointer(pointer).cloned().unwrap_or_else(|| self.absent()),
             Cell::Computed(cell) => cell(object),
+            Cell::Declared(cell) => cell(object),
         }
     }
 
     /// What Go prints for a field that is not set.
     fn absent(&self) -> Value {
-        match self.kind {
+        match &*self.kind {
             "integer" => 0.into(),
             "boolean" => false.into(),
             "date" => Value::Null,
@@ -53,31 +66,31 @@ impl Column {
 
     /// A column whose texts are of some format.
     pub fn formatted(mut self, format: &'static str) -> Self {
-        self.format = format;
+        self.format = format.into();
         self
     }
 
     /// A cell that no column is declared for; clients do not show it.
     pub fn undeclared(mut self) -> Self {
-        self.name = "";
+        self.name = "".into();
         self
     }
 
     /// A column of another type than `string`.
     pub fn of(mut self, kind: &'static str) -> Self {
-        self.kind = kind;
+        self.kind = kind.into();
         self
     }
 }
 
 /// A column that shows what a JSON pointer finds.
 pub fn column(name: &'static str, pointer: &'static str) -> Column {
-    Column { name, kind: "string", format: "", priority: 0, cell: Cell::Pointer(pointer) }
+    Column { name: name.into(), kind: "string".into(), format: "".into(), priority: 0, cell: Cell::Pointer(pointer) }
 }
 
 /// A column that shows what is made of the object.
 pub fn computed(name: &'static str, cell: fn(&Value) -> Value) -> Column {
-    Column { name, kind: "string", format: "", priority: 0, cell: Cell::Computed(cell) }
+    Column { name: name.into(), kind: "string".into(), format: "".into(), priority: 0, cell: Cell::Computed(cell) }
 }
 
 /// The object's name.

@@ -59,7 +59,7 @@ fn columns() -> [Column; 10] {
 
 pub fn event() -> Kind {
     Kind::new::<events::v1::Event>("events", &["ev"])
-        .view(View { group: "", to_stored, from_stored })
+        .view(View::new("", to_stored, from_stored))
         .traits(Traits { create_on_update: true, ..Traits::default() })
         .columns(columns())
         .defaults(series_time)

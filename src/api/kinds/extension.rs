@@ -34,6 +34,7 @@ pub fn custom_resource_definition() -> Kind {
         .traits(Traits { generation: true, conditional_update: true, status_depends_on: Some(&[]), ..Traits::default() })
         .defaults(defaults::custom_resource_definition)
         .prepare(strategy::custom_resource_definition, strategy::custom_resource_definition_update)
+        .prepare_delete(strategy::custom_resource_definition_delete)
         .judges(
             Judges::new(definitions::definition, definitions::definition_update)
                 .subresource(Subresource::Status, definitions::definition_status_update)

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fields::Fields;
 
 /// The values at pointers to fields of structs, in their order. Of a pointer that leads nowhere, and of bytes that are no JSON, nothing.
-pub fn glance(bytes: &[u8], pointers: &[&'static str]) -> Vec<Option<Value>> {
+pub fn glance(bytes: &[u8], pointers: &[&str]) -> Vec<Option<Value>> {
     let mut found = vec![None; pointers.len()];
     let wanted = pointers.iter().enumerate().filter_map(|(place, pointer)| Some((place, pointer.strip_prefix('/')?))).collect();
     // What came before bytes that make no sense stays.
@@ -20,7 +20,7 @@ pub fn glance(bytes: &[u8], pointers: &[&'static str]) -> Vec<Option<Value>> {
 
 struct Glance<'f> {
     /// Places in `found`, and what leads there from here: `spec/nodeName`.
-    wanted: Vec<(usize, &'static str)>,
+    wanted: Vec<(usize, &'f str)>,
     found: &'f mut [Option<Value>],
 }
 
@@ -48,7 +48,7 @@ impl<'de> Visitor<'de> for Glance<'_> {
                 let (head, rest) = path.split_once('/').unwrap_or((path, ""));
                 (head == name).then_some((*place, rest))
             });
-            let wanted: Vec<(usize, &'static str)> = leading.collect();
+            let wanted: Vec<(usize, &str)> = leading.collect();
             if wanted.is_empty() {
                 map.next_value::<IgnoredAny>()?;
             } else if wanted.iter().any(|(_, rest)| rest.is_empty()) {

@@ -1,5 +1,6 @@
 //! What a declaration of a kind can say.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use k8s_openapi::Resource;
@@ -9,8 +10,9 @@ use serde_json::Value;
 use super::column::{self, Column};
 use super::glance::glance;
 use super::judges::{Judge, Judges, Lenient};
+use crate::api::custom::{Instances, Resource as CustomResource};
 use crate::api::object::Object;
-use crate::api::schema::Facts;
+use crate::api::schema::{Facts, Schema};
 
 /// Kinds are shared by all who name them.
 pub type KindRef = Arc<Kind>;
@@ -64,11 +66,11 @@ impl Subresource {
 }
 
 /// A field that a field selector may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selectable {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// A JSON pointer.
-    pub pointer: &'static str,
+    pub pointer: Cow<'static, str>,
     /// What the field counts as where it is absent.
     pub absent: &'static str,
 }
@@ -86,24 +88,33 @@ impl Selectable {
 
 /// A selectable field that counts as empty where it is absent.
 pub const fn selectable(name: &'static str, pointer: &'static str) -> Selectable {
-    Selectable { name, pointer, absent: "" }
+    Selectable { name: Cow::Borrowed(name), pointer: Cow::Borrowed(pointer), absent: "" }
 }
 
 /// How a version whose fields differ from the stored ones is read and written.
-#[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The group of the stored form: wrong fields are reported under it.
-    pub group: &'static str,
-    pub to_stored: fn(&mut Value),
-    pub from_stored: fn(&mut Value),
+    pub group: Cow<'static, str>,
+    pub to_stored: Defaults,
+    pub from_stored: Defaults,
+}
+
+impl View {
+    pub fn new(
+        group: &'static str,
+        to_stored: impl Fn(&mut Value) + Send + Sync + 'static,
+        from_stored: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) -> Self {
+        Self { group: group.into(), to_stored: Box::new(to_stored), from_stored: Box::new(from_stored) }
+    }
 }
 
 /// Makes all objects of a kind that nobody stores; it is told what is wrong with the store, if anything is.
 pub type Synthesis = fn(Option<&str>) -> Vec<Value>;
 
-type Defaults = fn(&mut Value);
-type PrepareCreate = fn(&mut Value);
-type PrepareUpdate = fn(&mut Value, &Value, Option<Subresource>);
+type Defaults = Box<dyn Fn(&mut Value) + Send + Sync>;
+type PrepareCreate = Box<dyn Fn(&mut Value) + Send + Sync>;
+type PrepareUpdate = Box<dyn Fn(&mut Value, &Value, Option<Subresource>) + Send + Sync>;
 
 /// How writes of a kind differ from the rule (upstream: its registry strategy).
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,13 +149,14 @@ pub struct Traits {
 
 /// The declaration of a kind.
 pub struct Kind {
-    pub group: &'static str,
-    pub version: &'static str,
-    pub kind: &'static str,
-    pub plural: &'static str,
+    group: Cow<'static, str>,
+    version: Cow<'static, str>,
+    kind: Cow<'static, str>,
+    plural: Cow<'static, str>,
+    pub list_kind: Cow<'static, str>,
     pub singular: String,
-    pub short_names: Vec<&'static str>,
-    pub categories: Vec<&'static str>,
+    pub short_names: Vec<Cow<'static, str>>,
+    pub categories: Vec<Cow<'static, str>>,
     pub scope: Scope,
     pub subresources: Vec<Subresource>,
     pub columns: Vec<Column>,
@@ -156,21 +168,24 @@ pub struct Kind {
     pub delete_collection: bool,
     /// Where the objects are kept: the same for all versions of a kind.
     pub collection: Arc<str>,
-    /// The schema's name in the facts: `core.v1.Pod`.
-    pub schema: String,
+    pub schema: Schema,
     pub traits: Traits,
     pub defaults: Defaults,
     /// Sets what only the server decides on, in a new object.
     pub prepare_create: PrepareCreate,
     /// The same for an update: the new object, the old one, and what of it is written.
     pub prepare_update: PrepareUpdate,
+    /// Marks an object whose deletion begins, as its kind needs it.
+    pub prepare_delete: Option<fn(&mut Value)>,
     pub judges: Box<dyn Judge>,
     /// What every request for the kind is told by a warning, if it should no longer be used.
-    pub deprecation: Option<&'static str>,
+    pub deprecation: Option<Cow<'static, str>>,
     /// Set where this version is not the stored one.
     pub view: Option<View>,
     /// Set where objects are made when they are asked for: they can only be read.
     pub synthesis: Option<Synthesis>,
+    /// Set where a definition declares the kind.
+    pub custom: Option<Arc<Instances>>,
 }
 
 impl Kind {
@@ -178,12 +193,13 @@ impl Kind {
     pub fn new<K: Resource>(plural: &'static str, short_names: &[&'static str]) -> Self {
         let schema = Facts::get().kind(K::API_VERSION, K::KIND).expect("every built-in kind has a type");
         Self {
-            group: K::GROUP,
-            version: K::VERSION,
-            kind: K::KIND,
-            plural,
+            group: K::GROUP.into(),
+            version: K::VERSION.into(),
+            kind: K::KIND.into(),
+            plural: plural.into(),
+            list_kind: format!("{}List", K::KIND).into(),
             singular: K::KIND.to_lowercase(),
-            short_names: short_names.to_vec(),
+            short_names: short_names.iter().map(|name| Cow::Borrowed(*name)).collect(),
             categories: Vec::new(),
             scope: Scope::Namespaced,
             subresources: Vec::new(),
@@ -192,16 +208,74 @@ impl Kind {
             selectable: Vec::new(),
             delete_collection: true,
             collection: plural.into(),
-            schema: schema.name.to_owned(),
+            schema: Schema::Known(schema.name),
             traits: Traits::default(),
-            defaults: |_| {},
-            prepare_create: |_| {},
-            prepare_update: |_, _, _| {},
+            defaults: Box::new(|_| {}),
+            prepare_create: Box::new(|_| {}),
+            prepare_update: Box::new(|_, _, _| {}),
+            prepare_delete: None,
             judges: Box::new(Lenient),
             deprecation: None,
             view: None,
             synthesis: None,
+            custom: None,
         }
+    }
+
+    /// One version of what a definition defines.
+    pub fn of_definition(resource: CustomResource) -> Self {
+        let CustomResource { group, version, names, scope, subresources, columns, selectable, collection, deprecation, instances } =
+            resource;
+        let [defaulting, viewed, stored, prepared] = std::array::from_fn(|_| instances.clone());
+        let traits = Traits { generation: true, conditional_update: true, ..Traits::default() };
+        Self {
+            view: Some(View {
+                group: group.clone().into(),
+                to_stored: Box::new(move |object| stored.to_stored(object)),
+                from_stored: Box::new(move |object| viewed.from_stored(object)),
+            }),
+            group: group.into(),
+            version: version.into(),
+            kind: names.kind.into(),
+            plural: names.plural.into(),
+            list_kind: names.list_kind.into(),
+            singular: names.singular,
+            short_names: names.short_names.into_iter().map(Cow::Owned).collect(),
+            categories: names.categories.into_iter().map(Cow::Owned).collect(),
+            scope,
+            subresources,
+            columns,
+            row_conditions: |_| None,
+            selectable,
+            delete_collection: true,
+            collection,
+            schema: Schema::Custom(instances.clone()),
+            traits,
+            defaults: Box::new(move |object| defaulting.complete(object)),
+            prepare_create: Box::new(move |object| prepared.prepare_create(object)),
+            prepare_update: Box::new(Instances::prepare_update),
+            prepare_delete: None,
+            judges: Box::new(instances.clone()),
+            deprecation: deprecation.map(Cow::Owned),
+            synthesis: None,
+            custom: Some(instances),
+        }
+    }
+
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub fn plural(&self) -> &str {
+        &self.plural
     }
 
     pub fn cluster_scoped(mut self) -> Self {
@@ -210,7 +284,7 @@ impl Kind {
     }
 
     pub fn categories(mut self, categories: &[&'static str]) -> Self {
-        self.categories = categories.to_vec();
+        self.categories = categories.iter().map(|name| Cow::Borrowed(*name)).collect();
         self
     }
 
@@ -227,7 +301,7 @@ impl Kind {
 
     /// Warns everybody who asks for the kind.
     pub fn deprecated(mut self, warning: &'static str) -> Self {
-        self.deprecation = Some(warning);
+        self.deprecation = Some(warning.into());
         self
     }
 
@@ -266,8 +340,8 @@ impl Kind {
     }
 
     /// Fills in what was left out. Works on the JSON, so that it can tell absent from empty.
-    pub fn defaults(mut self, defaults: Defaults) -> Self {
-        self.defaults = defaults;
+    pub fn defaults(mut self, defaults: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.defaults = Box::new(defaults);
         self
     }
 
@@ -278,8 +352,18 @@ impl Kind {
 
     /// Runs before validation, after what holds for every kind: status emptied on create, kept on an update, the rest kept on a
     /// status update.
-    pub fn prepare(mut self, create: PrepareCreate, update: PrepareUpdate) -> Self {
-        (self.prepare_create, self.prepare_update) = (create, update);
+    pub fn prepare(
+        mut self,
+        create: impl Fn(&mut Value) + Send + Sync + 'static,
+        update: impl Fn(&mut Value, &Value, Option<Subresource>) + Send + Sync + 'static,
+    ) -> Self {
+        (self.prepare_create, self.prepare_update) = (Box::new(create), Box::new(update));
+        self
+    }
+
+    /// Runs when the deletion of an object begins: what it adds may hold the object back.
+    pub fn prepare_delete(mut self, delete: fn(&mut Value)) -> Self {
+        self.prepare_delete = Some(delete);
         self
     }
 
@@ -298,7 +382,7 @@ impl Kind {
     pub fn field<'o>(&self, object: &'o Object, field: &str) -> Option<&'o str> {
         let index = self.selectable.iter().position(|selectable| selectable.name == field)?;
         let read = |bytes: &[u8]| {
-            let pointers: Vec<&str> = self.selectable.iter().map(|selectable| selectable.pointer).collect();
+            let pointers: Vec<&str> = self.selectable.iter().map(|selectable| &*selectable.pointer).collect();
             let found = glance(bytes, &pointers);
             self.selectable.iter().zip(found).map(|(selectable, value)| selectable.text(value)).collect()
         };
@@ -306,12 +390,12 @@ impl Kind {
     }
 
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() { self.version().to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
     /// The group under which wrong fields are reported: the one in which the objects are kept.
-    pub fn reported_group(&self) -> &'static str {
-        self.view.map_or(self.group, |view| view.group)
+    pub fn reported_group(&self) -> &str {
+        self.view.as_ref().map_or(&self.group, |view| &view.group)
     }
 
     /// What may be done to objects of the kind, in the order of the alphabet.
@@ -319,6 +403,8 @@ impl Kind {
         match (self.synthesis, self.delete_collection) {
             (Some(_), _) => &["get", "list"],
             (None, false) => &["create", "delete", "get", "list", "patch", "update", "watch"],
+            // In the order of upstream's list for custom resources, which is of no alphabet.
+            (None, true) if self.custom.is_some() => &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"],
             (None, true) => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
         }
     }

@@ -32,7 +32,7 @@ mod storage;
 mod storage_class;
 mod strategy;
 
-pub use column::{Cell, Column, age, column, computed, name};
+pub use column::{Cell, Column, age, column, computed, name, since};
 pub use glance::glance;
 pub use judges::{Judge, Judges, Verdict};
 pub use kind::{Kind, KindRef, Scope, Selectable, Subresource, Synthesis, Traits, View, selectable};

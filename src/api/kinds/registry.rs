@@ -22,11 +22,11 @@ pub struct Registry {
 type Name<'a> = (&'a str, &'a str, &'a str);
 
 fn by_plural(kind: &KindRef) -> Name<'_> {
-    (kind.group, kind.version, kind.plural)
+    (kind.group(), kind.version(), kind.plural())
 }
 
 fn by_kind(kind: &KindRef) -> Name<'_> {
-    (kind.group, kind.version, kind.kind)
+    (kind.group(), kind.version(), kind.kind())
 }
 
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
@@ -103,11 +103,28 @@ impl Registry {
     }
 
     pub fn add(&mut self, kind: Kind) {
-        let kind = Arc::new(kind);
-        self.resources.push(kind.clone());
+        self.extend([Arc::new(kind)]);
+    }
+
+    fn extend(&mut self, kinds: impl IntoIterator<Item = KindRef>) {
+        for kind in kinds {
+            self.resources.push(kind.clone());
+            self.kinds.push(kind);
+        }
         self.resources.sort_by(|a, b| by_plural(a).cmp(&by_plural(b)));
-        self.kinds.push(kind);
         self.kinds.sort_by(|a, b| by_kind(a).cmp(&by_kind(b)));
+    }
+
+    /// These kinds and those that definitions declare, as far as no group's version is served without them.
+    pub fn with<'k>(&self, declared: impl Iterator<Item = &'k KindRef>) -> Self {
+        let is_own = |kind: &KindRef| {
+            let is_same =
+                |own: &KindRef| (own.group(), own.version()) == (kind.group(), kind.version()) || own.collection == kind.collection;
+            self.resources.iter().any(is_same)
+        };
+        let mut all = Self { resources: self.resources.clone(), kinds: self.kinds.clone() };
+        all.extend(declared.filter(|kind| !is_own(kind)).cloned());
+        all
     }
 
     /// What a request's path names.

@@ -10,6 +10,10 @@ struct Message(&'static [(&'static str, u64, Form)]);
 enum Form {
     Text,
     Flag,
+    /// A 64-bit integer.
+    Count,
+    /// A double.
+    Number,
     /// A list of texts, of which there may be one without its list.
     Texts,
     /// Any JSON, in gnostic's `Any`.
@@ -59,8 +63,21 @@ static QUERY: Message =
 static SCHEMA: Message = Message(&[
     ("$ref", 1, Form::Text),
     ("format", 2, Form::Text),
+    ("title", 3, Form::Text),
     ("description", 4, Form::Text),
     ("default", 5, Form::Json),
+    ("multipleOf", 6, Form::Number),
+    ("maximum", 7, Form::Number),
+    ("exclusiveMaximum", 8, Form::Flag),
+    ("minimum", 9, Form::Number),
+    ("exclusiveMinimum", 10, Form::Flag),
+    ("maxLength", 11, Form::Count),
+    ("minLength", 12, Form::Count),
+    ("pattern", 13, Form::Text),
+    ("maxItems", 14, Form::Count),
+    ("minItems", 15, Form::Count),
+    ("maxProperties", 17, Form::Count),
+    ("minProperties", 18, Form::Count),
     ("required", 19, Form::Texts),
     ("enum", 20, Form::Jsons),
     ("additionalProperties", 21, Form::Message(&[1], &SCHEMA)),
@@ -76,6 +93,11 @@ const EXTENSION: &str = "x-";
 
 const fn extensions(number: u64) -> (&'static str, u64, Form) {
     (EXTENSION, number, Form::Json)
+}
+
+/// Whether a schema's word has a place.
+pub(super) fn knows(word: &str) -> bool {
+    SCHEMA.0.iter().any(|field| field.0 == word) || word.starts_with(EXTENSION)
 }
 
 /// # Panics
@@ -107,6 +129,14 @@ fn write(bytes: &mut Vec<u8>, number: u64, value: &Value, form: Form) {
         Form::Flag => {
             varint(bytes, number << 3);
             varint(bytes, u64::from(value == true));
+        }
+        Form::Count => {
+            varint(bytes, number << 3);
+            varint(bytes, value.as_i64().unwrap_or_default().cast_unsigned());
+        }
+        Form::Number => {
+            varint(bytes, number << 3 | 1);
+            bytes.extend_from_slice(&value.as_f64().unwrap_or_default().to_le_bytes());
         }
         Form::Texts => each(value, |value| write(bytes, number, value, Form::Text)),
         // JSON is YAML, in which gnostic keeps it.

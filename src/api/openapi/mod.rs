@@ -1,6 +1,7 @@
 //! OpenAPI documents of what is served: enough for clients to explain types, to find out what the verbs take and to merge
 //! (<https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-interface-definition>).
 
+mod declared;
 mod gnostic;
 mod paths;
 mod schemas;
@@ -69,7 +70,7 @@ impl Document {
 fn described(edition: Edition, kinds: &[&KindRef]) -> Value {
     let info = json!({"title": "Kubernetes", "version": "unversioned"});
     let paths: Map<String, Value> = kinds.iter().flat_map(|kind| paths::of(edition, kind)).collect();
-    let schemas = schemas::reachable(edition, kinds.iter().map(|kind| kind.schema.as_str()));
+    let schemas = schemas::reachable(edition, kinds);
     match edition {
         Edition::V2 => json!({"swagger": "2.0", "info": info, "paths": paths, "definitions": schemas}),
         Edition::V3 => json!({"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}),

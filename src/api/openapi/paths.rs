@@ -12,17 +12,19 @@ const WRITE: [&str; 3] = ["dryRun", "fieldManager", "fieldValidation"];
 const PATCH: [&str; 4] = ["dryRun", "fieldManager", "fieldValidation", "force"];
 /// The forms in which a change is taken; by them clients see whether they may send a strategic merge patch.
 const PATCHES: [&str; 3] = ["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+/// Those for what a definition declares: nothing is known of it by which lists could be merged.
+const CUSTOM_PATCHES: [&str; 2] = ["application/json-patch+json", "application/merge-patch+json"];
 const DELETE: [&str; 4] = ["dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy"];
 
 /// Where a version is served: `api/v1`, `apis/apps/v1`.
 pub(super) fn root(kind: &Kind) -> String {
-    if kind.group.is_empty() { format!("api/{}", kind.version) } else { format!("apis/{}/{}", kind.group, kind.version) }
+    if kind.group().is_empty() { format!("api/{}", kind.version()) } else { format!("apis/{}/{}", kind.group(), kind.version()) }
 }
 
 /// The paths of a kind and of its subresources.
 pub(super) fn of(edition: Edition, kind: &Kind) -> Vec<(String, Value)> {
     let base = format!("/{}", root(kind));
-    let plural = kind.plural;
+    let plural = kind.plural();
     let collection = if kind.is_namespaced() { format!("{base}/namespaces/{{namespace}}/{plural}") } else { format!("{base}/{plural}") };
     let object = format!("{collection}/{{name}}");
     let operations = |list: &[(&str, &str, &[&str])]| -> Value {
@@ -60,7 +62,7 @@ fn verb(action: &str) -> &str {
 
 fn operation(edition: Edition, kind: &Kind, action: &str, parameters: &[&str]) -> Value {
     let parameters: Vec<Value> = parameters.iter().map(|name| parameter(edition, name)).collect();
-    let schema = json!({"$ref": schemas::reference(edition, &kind.schema)});
+    let schema = json!({"$ref": schemas::of_kind(edition, kind)});
     let answer = match edition {
         Edition::V2 => json!({"description": "OK", "schema": schema}),
         Edition::V3 => json!({"description": "OK", "content": {"application/json": {"schema": schema}}}),
@@ -69,10 +71,11 @@ fn operation(edition: Edition, kind: &Kind, action: &str, parameters: &[&str]) -
         "parameters": parameters,
         "responses": {"200": answer},
         "x-kubernetes-action": action,
-        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+        "x-kubernetes-group-version-kind": {"group": kind.group(), "version": kind.version(), "kind": kind.kind()},
     });
     match action {
         "post" | "put" => accept(edition, &mut operation, &["*/*"], &schema),
+        "patch" if kind.custom.is_some() => accept(edition, &mut operation, &CUSTOM_PATCHES, &json!({"type": "object"})),
         "patch" => accept(edition, &mut operation, &PATCHES, &json!({"type": "object"})),
         _ => {}
     }

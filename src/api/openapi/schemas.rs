@@ -4,15 +4,25 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Edition;
-use crate::api::schema::{Facts, Field, ListType, Shape, Type};
+use super::{Edition, declared};
+use crate::api::kinds::{Kind, KindRef};
+use crate::api::schema::{Facts, Field, ListType, Schema, Shape, Type};
 
-/// The schemas of some types of the facts and of all types that these refer to, by their full names.
-pub(super) fn reachable<'a>(edition: Edition, names: impl Iterator<Item = &'a str>) -> Map<String, Value> {
+/// The schemas of some kinds and of all types that these refer to, by their full names.
+pub(super) fn reachable(edition: Edition, kinds: &[&KindRef]) -> Map<String, Value> {
     let facts = Facts::get();
-    let mut waiting: Vec<&Type> = names.filter_map(|name| facts.named(name)).collect();
+    let mut waiting: Vec<&Type> = Vec::new();
     let mut known = BTreeSet::new();
     let mut schemas = Map::new();
+    for kind in kinds {
+        match &kind.schema {
+            Schema::Known(name) => waiting.extend(facts.named(name)),
+            Schema::Custom(instances) => {
+                waiting.extend(declared::REFERRED.iter().filter_map(|name| facts.named(name)));
+                schemas.extend(declared::schemas(edition, kind, instances));
+            }
+        }
+    }
     while let Some(next) = waiting.pop() {
         if !known.insert(next.name) {
             continue;
@@ -23,11 +33,23 @@ pub(super) fn reachable<'a>(edition: Edition, names: impl Iterator<Item = &'a st
     schemas
 }
 
-/// Where the schema of a type stands.
+/// Where the schema of a kind stands.
+pub(super) fn of_kind(edition: Edition, kind: &Kind) -> String {
+    match &kind.schema {
+        Schema::Known(name) => reference(edition, name),
+        Schema::Custom(_) => place(edition, &declared::full_name(kind)),
+    }
+}
+
+/// Where the schema of a type of the facts stands.
 pub(super) fn reference(edition: Edition, name: &str) -> String {
+    place(edition, &full_name(name))
+}
+
+pub(super) fn place(edition: Edition, full_name: &str) -> String {
     match edition {
-        Edition::V2 => format!("#/definitions/{}", full_name(name)),
-        Edition::V3 => format!("#/components/schemas/{}", full_name(name)),
+        Edition::V2 => format!("#/definitions/{full_name}"),
+        Edition::V3 => format!("#/components/schemas/{full_name}"),
     }
 }
 

@@ -9,8 +9,8 @@ mod three_way;
 use serde_json::Value;
 
 use crate::api::client::{FieldValidation, Patch};
-use crate::api::schema::{Decoded, Dialect, Target, examine};
-use crate::api::status::Status;
+use crate::api::schema::{Decoded, Dialect, Target, TypeRef, examine};
+use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
 
 pub use three_way::three_way;
@@ -41,7 +41,8 @@ pub fn apply(
         }
         Patch::Strategic(patch) => {
             check_object(patch).map_err(Status::bad_request)?;
-            strategic::apply(target.schema, &mut patched, patch)?;
+            let TypeRef::Known(schema) = target.schema else { return Err(unsupported()) };
+            strategic::apply(schema, &mut patched, patch)?;
             Dialect::Unstructured
         }
         Patch::Apply(_) => {
@@ -57,6 +58,16 @@ pub fn apply(
         errors.push(FieldErrorKind::Invalid, "patch", format!("Invalid value: {shown:?}: {}", refusal.why));
         Status::invalid("", "", "", &errors)
     })
+}
+
+/// Nothing is known of custom resources by which lists could be merged.
+pub fn unsupported() -> Status {
+    Status::new(
+        415,
+        Reason::UnsupportedMediaType,
+        "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, \
+         application/merge-patch+json, application/apply-patch+yaml",
+    )
 }
 
 fn check_object(patch: &Value) -> Result<(), String> {

@@ -3,8 +3,8 @@ use serde_json::json;
 
 use super::*;
 
-const POD: Target<'_> = Target { schema: "core.v1.Pod", group: "", version: "v1", kind: "Pod" };
-const CONFIG_MAP: Target<'_> = Target { schema: "core.v1.ConfigMap", group: "", version: "v1", kind: "ConfigMap" };
+const POD: Target<'_> = Target { schema: TypeRef::Known("core.v1.Pod"), group: "", version: "v1", kind: "Pod" };
+const CONFIG_MAP: Target<'_> = Target { schema: TypeRef::Known("core.v1.ConfigMap"), group: "", version: "v1", kind: "ConfigMap" };
 
 fn pod() -> Value {
     json!({

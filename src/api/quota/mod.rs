@@ -23,17 +23,17 @@ const COUNTED: [&str; 8] =
 
 /// What an object uses, by every name under which a quota can limit it.
 pub fn usage(kind: &Kind, object: &Value) -> Amounts {
-    let mut used = match (kind.group, kind.plural) {
+    let mut used = match (kind.group(), kind.plural()) {
         ("", "pods") if pod::is_over(object) => return Amounts::new(),
         ("", "pods") => pod::usage(object),
         ("", "services") => service(object),
         ("", "persistentvolumeclaims") => claim(object),
         _ => Amounts::new(),
     };
-    let suffix = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };
-    used.insert(format!("count/{}{suffix}", kind.plural), one());
-    if kind.group.is_empty() && COUNTED.contains(&kind.plural) && kind.plural != "serviceaccounts" {
-        used.insert(kind.plural.to_owned(), one());
+    let suffix = if kind.group().is_empty() { String::new() } else { format!(".{}", kind.group()) };
+    used.insert(format!("count/{}{suffix}", kind.plural()), one());
+    if kind.group().is_empty() && COUNTED.contains(&kind.plural()) && kind.plural() != "serviceaccounts" {
+        used.insert(kind.plural().to_owned(), one());
     }
     used
 }

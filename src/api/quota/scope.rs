@@ -8,7 +8,7 @@ use crate::api::kinds::Kind;
 pub fn covers(quota: &Value, kind: &Kind, object: &Value) -> bool {
     let mut scopes = quota["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let mut expressions = quota["scopeSelector"]["matchExpressions"].as_array().into_iter().flatten();
-    let is_pod = kind.group.is_empty() && kind.plural == "pods";
+    let is_pod = kind.group().is_empty() && kind.plural() == "pods";
     let asked = |expression: &Value| {
         let values: Vec<&str> = expression["values"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let text = |field: &str| expression[field].as_str().unwrap_or_default();

@@ -5,13 +5,15 @@ use serde::de::DeserializeSeed;
 use serde_json::Value;
 
 use super::facts::{Facts, Shape};
-use super::go;
 use super::visit::{Dialect, Notes, Reader};
+use super::{TypeRef, go};
 use crate::api::client::FieldValidation;
 use crate::api::kinds::Kind;
 use crate::api::status::Status;
 use crate::api::yaml;
 
+/// No type of this name is known, so anything is read.
+const UNKNOWN: &str = "";
 /// Go's limit on nested JSON.
 const DEPTH_MAX: usize = 10_000;
 /// So much of a body is shown when it cannot be understood.
@@ -20,8 +22,7 @@ const SUMMARY_MAX: usize = 30;
 /// What a body must be.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
-    /// The type's name in the facts: `core.v1.Pod`.
-    pub schema: &'a str,
+    pub schema: TypeRef<'a>,
     pub group: &'a str,
     pub version: &'a str,
     pub kind: &'a str,
@@ -52,7 +53,7 @@ struct TypeMeta {
 
 impl<'a> From<&'a Kind> for Target<'a> {
     fn from(kind: &'a Kind) -> Self {
-        Self { schema: &kind.schema, group: kind.group, version: kind.version, kind: kind.kind }
+        Self { schema: (&kind.schema).into(), group: kind.group(), version: kind.version(), kind: kind.kind() }
     }
 }
 
@@ -95,9 +96,17 @@ pub fn decode(target: Target<'_>, body: Body<'_>, validation: FieldValidation) -
             if is_too_deep(bytes) {
                 return Err(unreadable("exceeded max depth".into()));
             }
-            let read = Source::Bytes(bytes).read(target.schema, Dialect::Json).map_err(|error| unreadable(go::syntax(&error, bytes)))?;
+            let schema = match target.schema {
+                TypeRef::Known(schema) => schema,
+                TypeRef::Custom(_) => UNKNOWN,
+            };
+            let read = Source::Bytes(bytes).read(schema, Dialect::Json).map_err(|error| unreadable(go::syntax(&error, bytes)))?;
             if let Some(found) = not_an_object(bytes) {
                 return Err(unreadable(found));
+            }
+            if let TypeRef::Custom(instances) = target.schema {
+                let known = instances.decoded(bytes, read.0)?;
+                return heeded(known.value, known.strict, validation).map_err(|why| instances.refused(&why));
             }
             settle(target, Source::Bytes(bytes), read, validation).map_err(|refusal| refusal.status(target))
         }
@@ -115,6 +124,10 @@ pub fn decode(target: Target<'_>, body: Body<'_>, validation: FieldValidation) -
 /// # Errors
 /// As [`decode`].
 pub fn decode_value(target: Target<'_>, body: &Value, validation: FieldValidation) -> Result<Decoded, Status> {
+    if let TypeRef::Custom(instances) = target.schema {
+        let known = instances.decoded(body.to_string().as_bytes(), body.clone())?;
+        return heeded(known.value, known.strict, validation).map_err(|why| instances.refused(&why));
+    }
     examine(target, body, Dialect::Json, Vec::new(), validation).map_err(|refusal| refusal.status(target))
 }
 
@@ -126,10 +139,38 @@ pub(in crate::api) fn examine(
     mut strict: Vec<String>,
     validation: FieldValidation,
 ) -> Result<Decoded, Refusal> {
-    let (value, mut notes) = Source::Value(body).read(target.schema, dialect).expect("a value in memory is well formed");
+    let schema = match target.schema {
+        TypeRef::Known(schema) => schema,
+        TypeRef::Custom(instances) => {
+            let refuse = |why| Refusal { version: target.version.to_owned(), kind: target.kind.to_owned(), why };
+            let mut known = instances.settled(body.clone()).map_err(refuse)?;
+            strict.append(&mut known.strict);
+            return heeded(known.value, strict, validation).map_err(refuse);
+        }
+    };
+    let (value, mut notes) = Source::Value(body).read(schema, dialect).expect("a value in memory is well formed");
     strict.append(&mut notes.strict);
     notes.strict = strict;
     settle(target, Source::Value(body), (value, notes), validation)
+}
+
+/// A part of an object, as its type has it: what is left of it, what is not known of at its path, and what does not fit.
+pub(in crate::api) fn part(schema: &str, path: &str, value: &Value) -> (Value, Vec<String>, Option<String>) {
+    let facts = Facts::get();
+    let mut notes = Notes::new(Dialect::Json);
+    notes.enter(path);
+    let reader = Reader { facts, shape: facts.shape_of(schema).unwrap_or(&Shape::Raw), go: None, notes: &mut notes };
+    let read = reader.deserialize(value).expect("a value in memory is well formed");
+    (if read.is_null() { Value::Object(serde_json::Map::new()) } else { read }, notes.strict, notes.fault)
+}
+
+/// Refuses what strict decoding has something against, warns of it, or passes it over.
+fn heeded(value: Value, strict: Vec<String>, validation: FieldValidation) -> Result<Decoded, String> {
+    match validation {
+        FieldValidation::Strict if !strict.is_empty() => Err(format!("strict decoding error: {}", strict.join(", "))),
+        FieldValidation::Warn => Ok(Decoded { value, warnings: strict }),
+        _ => Ok(Decoded { value, warnings: Vec::new() }),
+    }
 }
 
 /// Where a body is read from.
@@ -166,12 +207,7 @@ impl Source<'_> {
 }
 
 /// Judges what was read.
-fn settle(
-    target: Target<'_>,
-    source: Source<'_>,
-    (mut value, notes): (Value, Notes),
-    validation: FieldValidation,
-) -> Result<Decoded, Refusal> {
+fn settle(target: Target<'_>, source: Source<'_>, (value, notes): (Value, Notes), validation: FieldValidation) -> Result<Decoded, Refusal> {
     let expected = target.api_version();
     let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
     let (api_version, kind) = match (text("apiVersion"), text("kind")) {
@@ -194,13 +230,14 @@ fn settle(
     if let Some(fault) = notes.fault {
         return refuse(fault);
     }
-    if validation == FieldValidation::Strict && !notes.strict.is_empty() {
-        return refuse(format!("strict decoding error: {}", notes.strict.join(", ")));
-    }
-    let fields = value.as_object_mut().expect("a struct is read into an object");
+    let mut decoded = match heeded(value, notes.strict, validation) {
+        Ok(decoded) => decoded,
+        Err(why) => return refuse(why),
+    };
+    let fields = decoded.value.as_object_mut().expect("a struct is read into an object");
     fields.insert("apiVersion".into(), expected.into());
     fields.insert("kind".into(), target.kind.into());
-    Ok(Decoded { value, warnings: if validation == FieldValidation::Warn { notes.strict } else { Vec::new() } })
+    Ok(decoded)
 }
 
 /// Why an object of another type does not do: upstream reads it as what it says it is, before it looks whether that was asked for.
@@ -211,7 +248,8 @@ fn wrong_type(target: Target<'_>, source: Source<'_>, api_version: &str, kind: &
     };
     let fault = source.read(other.name, Dialect::Json).ok().and_then(|(_, notes)| notes.fault);
     fault.unwrap_or_else(|| {
-        let group = target.schema.rsplit('.').nth(2).unwrap_or_default();
+        let TypeRef::Known(schema) = target.schema else { return String::new() };
+        let group = schema.rsplit('.').nth(2).unwrap_or_default();
         format!("converting ({version}.{kind}) to ({group}.{}): unknown conversion", target.kind)
     })
 }

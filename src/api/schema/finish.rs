@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::TypeRef;
 use super::facts::{Facts, Field, Presence, Shape, Type};
 
-/// Adds the fields of a type that Go always writes: structs as `{}`, scalars as their zero, lists and pointers as `null`.
-pub fn finish(schema: &str, object: &mut Value) {
+/// Adds the fields of a type that Go always writes: structs as `{}`, scalars as their zero, lists and pointers as `null`. There are none in what
+/// a definition declares.
+pub fn finish<'a>(schema: impl Into<TypeRef<'a>>, object: &mut Value) {
+    let TypeRef::Known(schema) = schema.into() else { return };
     let facts = Facts::get();
     if let (Some(known), Value::Object(fields)) = (facts.named(schema), object) {
         structure(facts, known, fields);

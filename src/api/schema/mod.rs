@@ -11,14 +11,16 @@ mod go;
 mod places;
 #[cfg(test)]
 mod sample;
+mod type_ref;
 mod visit;
 
-pub(in crate::api) use decode::examine;
 pub use decode::{Body, Decoded, Target, decode, decode_value};
+pub(in crate::api) use decode::{examine, part};
 pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
 pub use go::written;
 #[cfg(test)]
 pub use sample::sample;
+pub use type_ref::{Schema, TypeRef};
 pub(in crate::api) use visit::Dialect;

@@ -50,6 +50,16 @@ pub fn object_meta(meta: &ObjectMeta, namespaced: bool, form: NameForm, path: &P
 
 /// The same for a kind whose names are judged by more than their form.
 pub fn named_object_meta(meta: &ObjectMeta, namespaced: bool, judge: impl Fn(&str) -> Wrong, path: &Path) -> ErrorList {
+    let mut errors = accessor_meta(meta, namespaced, judge, path);
+    let at = path.child("finalizers");
+    for (index, finalizer) in meta.finalizers.iter().flatten().enumerate() {
+        kube_finalizer(finalizer, &at.index(index), &mut errors);
+    }
+    errors
+}
+
+/// What holds for the metadata of every object (upstream: `ValidateObjectMetaAccessor`), of a built-in kind or of none.
+pub fn accessor_meta(meta: &ObjectMeta, namespaced: bool, judge: impl Fn(&str) -> Wrong, path: &Path) -> ErrorList {
     let mut errors = ErrorList::default();
     if let Some(prefix) = meta.generate_name.as_deref().filter(|prefix| !prefix.is_empty()) {
         let example = prefix.strip_suffix('-').map_or_else(|| prefix.to_owned(), |prefix| format!("{prefix}a"));
@@ -146,9 +156,6 @@ fn finalizers(finalizers: &[String], path: &Path, errors: &mut ErrorList) {
     let has = |finalizer: &str| finalizers.iter().any(|one| one == finalizer);
     if has("orphan") && has("foregroundDeletion") {
         errors.invalid(path, json!(finalizers), "finalizer orphan and foregroundDeletion cannot be both set");
-    }
-    for (index, finalizer) in finalizers.iter().enumerate() {
-        kube_finalizer(finalizer, &path.index(index), errors);
     }
 }
 

@@ -18,6 +18,9 @@ impl Api {
     /// # Errors
     /// `AlreadyExists`, `Invalid`, what admission has against it.
     pub async fn create(&self, call: &Call, kind: &KindRef, namespace: &str, body: Value) -> Result<Object, Status> {
+        if kind.custom.as_ref().is_some_and(|custom| custom.is_terminating()) {
+            return Err(Status::method_not_supported(kind.group(), kind.plural(), "create"));
+        }
         let mut draft = body;
         metadata::settle(kind, namespace, &mut draft)?;
         let revision = text(metadata(&mut draft), "resourceVersion");
@@ -97,7 +100,7 @@ impl Api {
         schema::finish(&kind.schema, draft);
         let verdict = kind.judges.create(draft);
         if !verdict.errors.is_empty() {
-            return Err(Status::invalid(kind.reported_group(), kind.kind, &name, &verdict.errors));
+            return Err(Status::invalid(kind.reported_group(), kind.kind(), &name, &verdict.errors));
         }
         verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = self.allocate(kind, snapshot, None, draft)?;
@@ -144,7 +147,7 @@ impl Api {
     }
 
     fn taken(&self, kind: &KindRef, namespace: &str, name: &str) -> Status {
-        let mut status = Status::already_exists(kind.group, kind.plural, name);
+        let mut status = Status::already_exists(kind.group(), kind.plural(), name);
         let there = self.store().snapshot();
         if there.get(&key(kind, namespace, name)).is_some_and(|object| object.meta().deletion_timestamp.is_some()) {
             status.message.insert_str(0, "object is being deleted: ");

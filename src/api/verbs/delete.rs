@@ -92,7 +92,7 @@ fn check(options: &DeleteOptions) -> Result<(), Status> {
 }
 
 fn preconditions(target: &Target, options: &DeleteOptions, object: &Object) -> Result<(), Status> {
-    let conflict = |why: String| Err(Status::conflict(target.kind.group, target.kind.kind, &target.name, &why));
+    let conflict = |why: String| Err(Status::conflict(target.kind.group(), target.kind.kind(), &target.name, &why));
     match &options.uid {
         Some(asked) if asked != object.uid() => {
             return conflict(format!(
@@ -125,6 +125,9 @@ fn mark(kind: &Kind, old: &Object, options: &DeleteOptions) -> Option<Value> {
     match (grace(kind, &before, options), old.meta().deletion_timestamp) {
         (grace, None) => {
             begin_deletion(kind, &mut object, grace);
+            if let Some(prepare) = kind.prepare_delete {
+                prepare(&mut object);
+            }
         }
         // Only a shorter grace can be asked for; the time of death moves with it.
         (Some(grace), Some(due)) if old.meta().deletion_grace_period_seconds.is_some_and(|pending| grace < pending) => {

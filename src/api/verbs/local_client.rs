@@ -27,6 +27,16 @@ impl LocalClient {
         if self.user.node().is_some() { "kubelet" } else { self.user.name.rsplit(':').next().unwrap_or_default() }
     }
 
+    /// The kind as it is now: what a definition declares may have changed since the actor learnt of it.
+    fn current(&self, kind: &KindRef) -> KindRef {
+        if kind.custom.is_none() {
+            return kind.clone();
+        }
+        let registry = self.api.registry();
+        let same = registry.resource(kind.group(), kind.version(), kind.plural());
+        same.or_else(|| registry.all().find(|other| other.collection == kind.collection)).unwrap_or(kind).clone()
+    }
+
     fn call(&self, options: &WriteOptions) -> Call {
         let mut options = options.clone();
         if options.field_manager.is_empty() {
@@ -48,15 +58,15 @@ fn target(kind: &KindRef, namespace: &str, name: &str, subresource: &str) -> Res
 
 impl Client for LocalClient {
     fn get<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<Object, Status>> {
-        self.api.get(kind, namespace, name).boxed()
+        async move { self.api.get(&self.current(kind), namespace, name).await }.boxed()
     }
 
     fn list<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, options: &'a ListOptions) -> BoxFuture<'a, Result<List, Status>> {
-        self.api.list(kind, namespace, options).boxed()
+        async move { self.api.list(&self.current(kind), namespace, options).await }.boxed()
     }
 
     fn watch<'a>(&'a self, kind: &'a KindRef, namespace: &'a str, options: &'a ListOptions) -> BoxFuture<'a, Result<WatchStream, Status>> {
-        self.api.watch(kind, namespace, options).boxed()
+        async move { self.api.watch(&self.current(kind), namespace, options).await }.boxed()
     }
 
     fn create<'a>(
@@ -67,9 +77,9 @@ impl Client for LocalClient {
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
         async move {
-            let call = self.call(options);
-            let body = call.decode_value((&**kind).into(), &body)?;
-            self.api.create(&call, kind, namespace, body).await
+            let (call, kind) = (self.call(options), self.current(kind));
+            let body = call.decode_value((&*kind).into(), &body)?;
+            self.api.create(&call, &kind, namespace, body).await
         }
         .boxed()
     }
@@ -84,7 +94,7 @@ impl Client for LocalClient {
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Value, Status>> {
         async move {
-            let (call, target) = (self.call(options), target(kind, namespace, name, subresource)?);
+            let (call, target) = (self.call(options), target(&self.current(kind), namespace, name, subresource)?);
             let body = call.decode_value(target.body(), &body)?;
             self.api.create_subresource(&call, &target, body).await
         }
@@ -101,7 +111,7 @@ impl Client for LocalClient {
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
         async move {
-            let (call, target) = (self.call(options), target(kind, namespace, name, subresource)?);
+            let (call, target) = (self.call(options), target(&self.current(kind), namespace, name, subresource)?);
             let body = call.decode_value(target.body(), &body)?;
             Ok(self.api.update(&call, &target, body).await?.object)
         }
@@ -117,8 +127,10 @@ impl Client for LocalClient {
         patch: Patch,
         options: &'a WriteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { Ok(self.api.patch(&self.call(options), &target(kind, namespace, name, subresource)?, &patch, &[]).await?.object) }
-            .boxed()
+        async move {
+            Ok(self.api.patch(&self.call(options), &target(&self.current(kind), namespace, name, subresource)?, &patch, &[]).await?.object)
+        }
+        .boxed()
     }
 
     fn delete<'a>(
@@ -128,6 +140,6 @@ impl Client for LocalClient {
         name: &'a str,
         options: &'a DeleteOptions,
     ) -> BoxFuture<'a, Result<Object, Status>> {
-        async move { Ok(self.api.delete(&self.user, &Target::new(kind, namespace, name), options).await?.object) }.boxed()
+        async move { Ok(self.api.delete(&self.user, &Target::new(&self.current(kind), namespace, name), options).await?.object) }.boxed()
     }
 }

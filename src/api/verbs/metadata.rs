@@ -8,7 +8,8 @@ use super::{Api, Target};
 use crate::api::kinds::Kind;
 use crate::api::schema::written;
 use crate::api::status::Status;
-use crate::api::validation::object_meta::{NameForm, object_meta, object_meta_update};
+use crate::api::validation::format::dns_subdomain;
+use crate::api::validation::object_meta::{accessor_meta, named_object_meta, object_meta_update};
 use crate::api::validation::{ErrorList, FieldErrorKind, Path};
 use crate::runtime::clock;
 
@@ -40,7 +41,7 @@ pub(super) fn now() -> Value {
 pub(super) fn settle(kind: &Kind, namespace: &str, body: &mut Value) -> Result<(), Status> {
     let Value::Object(fields) = body else { return Err(Status::bad_request("the body is not a JSON object")) };
     fields.entry("apiVersion").or_insert_with(|| kind.api_version().into());
-    fields.entry("kind").or_insert_with(|| kind.kind.into());
+    fields.entry("kind").or_insert_with(|| kind.kind().into());
     settle_namespace(namespace, body)
 }
 
@@ -129,7 +130,7 @@ pub(super) fn carry_over(new: &mut Value, old: &Value) {
 }
 
 /// What is wrong with an update's metadata, as upstream's registry finds it before the kind's own rules are asked.
-pub(super) fn judge(namespaced: bool, new: &Value, old: &Value) -> ErrorList {
+pub(super) fn judge(kind: &Kind, new: &Value, old: &Value) -> ErrorList {
     if is_unchanged(&new["metadata"], &old["metadata"]) {
         // It was judged when it was written.
         return ErrorList::default();
@@ -140,7 +141,8 @@ pub(super) fn judge(namespaced: bool, new: &Value, old: &Value) -> ErrorList {
         (Err(why), _) | (_, Err(why)) => return why.into(),
     };
     let path = Path::new("metadata");
-    let mut errors = object_meta(&meta, namespaced, NameForm::Subdomain, &path);
+    let judge = if kind.custom.is_some() { accessor_meta } else { named_object_meta };
+    let mut errors = judge(&meta, kind.is_namespaced(), dns_subdomain, &path);
     // The name is as it was: its form is not in question.
     errors.0.retain(|error| error.field != "metadata.name" && error.field != "metadata.generateName");
     errors.extend(immutable(new, old));

@@ -48,6 +48,7 @@ pub use target::Target;
 pub use update::Updated;
 
 use super::authorization::Authorizer;
+use super::custom::Definitions;
 use super::kinds::{Kind, KindRef, Registry};
 use super::object::Object;
 use super::status::{Reason, Status};
@@ -61,7 +62,7 @@ pub struct Api(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn Store<Object>>,
-    registry: &'static Registry,
+    definitions: Definitions,
     entropy: Mutex<Entropy>,
     settings: Settings,
     authorizer: Authorizer,
@@ -94,8 +95,8 @@ const ATTEMPTS: usize = 64;
 
 impl Api {
     pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, settings: Settings) -> Self {
-        let authorizer = Authorizer::new(store.clone());
-        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), settings, authorizer }))
+        let (entropy, authorizer) = (Mutex::new(entropy), Authorizer::new(store.clone()));
+        Self(Arc::new(Inner { store, definitions: Definitions::default(), entropy, settings, authorizer }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {
@@ -111,8 +112,10 @@ impl Api {
         &self.0.authorizer
     }
 
-    pub fn registry(&self) -> &'static Registry {
-        self.0.registry
+    /// The kinds that are served now.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.0.definitions.registry(&*self.0.store)
+    }
     }
 
     /// The state as of now, no older than any write that was acknowledged to anyone.
@@ -168,6 +171,7 @@ fn unavailable(why: String) -> Status {
 fn shown(kind: &Kind, object: &Object) -> Object {
     match &kind.view {
         None => object.clone(),
+        Some(_) if kind.custom.as_ref().is_some_and(|custom| custom.shows(object)) => object.clone(),
         Some(view) => {
             let mut value = object.value();
             (view.from_stored)(&mut value);
@@ -191,11 +195,11 @@ pub fn key(kind: &Kind, namespace: &str, name: &str) -> Key {
 }
 
 fn not_found(kind: &KindRef, name: &str) -> Status {
-    Status::not_found(kind.group, kind.plural, name)
+    Status::not_found(kind.group(), kind.plural(), name)
 }
 
 /// Somebody else changed the object in between.
 fn modified(kind: &KindRef, name: &str) -> Status {
     let why = "the object has been modified; please apply your changes to the latest version and try again";
-    Status::conflict(kind.group, kind.plural, name, why)
+    Status::conflict(kind.group(), kind.plural(), name, why)
 }

@@ -55,7 +55,7 @@ pub enum Change {
 
 impl Mutation {
     pub fn of_collection(kind: &KindRef, namespace: &str, change: Change) -> Self {
-        let (api_version, kind, namespace) = (kind.api_version(), kind.kind.to_owned(), namespace.to_owned());
+        let (api_version, kind, namespace) = (kind.api_version(), kind.kind().to_owned(), namespace.to_owned());
         Self { api_version, kind, namespace, name: String::new(), subresource: String::new(), change }
     }
 
@@ -89,8 +89,8 @@ impl Mutation {
 
     /// # Errors
     /// `NotFound`: there is no such kind.
-    pub fn resolve(&self) -> Result<&'static KindRef, Status> {
-        Registry::built_in().kind(&self.api_version, &self.kind).ok_or_else(Status::no_such_resource)
+    pub fn resolve(&self, registry: &Registry) -> Result<KindRef, Status> {
+        registry.kind(&self.api_version, &self.kind).cloned().ok_or_else(Status::no_such_resource)
     }
 
     /// Asks for it.
@@ -98,7 +98,7 @@ impl Mutation {
     /// # Errors
     /// What the API says.
     pub async fn ask(&self, api: &Api, user: &User) -> Result<(), Status> {
-        let kind = self.resolve()?;
+        let kind = &self.resolve(&api.registry())?;
         let mut target = Target::new(kind, &self.namespace, &self.name);
         if !self.subresource.is_empty() {
             let known = kind.subresources.iter().copied().find(|known| known.name() == self.subresource);

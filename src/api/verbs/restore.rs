@@ -31,7 +31,7 @@ pub fn adopted(kind: &Kind, object: &Value) -> Result<Value, Status> {
     }
     schema::finish(&kind.schema, &mut object);
     let errors = kind.judges.create(&object).errors;
-    if errors.is_empty() { Ok(object) } else { Err(Status::invalid(kind.reported_group(), kind.kind, &name, &errors)) }
+    if errors.is_empty() { Ok(object) } else { Err(Status::invalid(kind.reported_group(), kind.kind(), &name, &errors)) }
 }
 
 impl Api {
@@ -58,7 +58,7 @@ impl Api {
             writes.extend(beside);
             match self.commit(writes).await? {
                 Ok(_) => return Ok(()),
-                Err(0) => return Err(Status::already_exists(kind.group, kind.plural, &name)),
+                Err(0) => return Err(Status::already_exists(kind.group(), kind.plural(), &name)),
                 // Another took the address.
                 Err(_) => {}
             }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::update::{Manner, Reach, Tracking};
 use super::{Api, Call, Target, tracking};
-use crate::api::kinds::Subresource;
+use crate::api::custom::Scale;
+use crate::api::kinds::{Kind, Subresource};
 use crate::api::object::Object;
 use crate::api::selector::LabelSelector;
 use crate::api::status::Status;
@@ -15,7 +16,14 @@ use crate::runtime::store::Stored;
 
 impl Api {
     pub(super) async fn get_scale(&self, target: &Target) -> Result<Object, Status> {
-        scale(&self.get(&target.kind, &target.namespace, &target.name).await?)
+        let object = self.get(&target.kind, &target.namespace, &target.name).await?;
+        if let Some(scale) = declared(&target.kind)
+            && scale.spec_replicas.find(&object.value()).is_none()
+        {
+            let why = format!("the spec replicas field {:?} does not exist", scale.spec_replicas.text);
+            return Err(Status::internal(why));
+        }
+        scale(&target.kind, &object)
     }
 
     /// Sets the replicas to what `change` makes of the present scale.
@@ -29,12 +37,17 @@ impl Api {
         let manner = Manner { reach: Reach::Object, tracking: Tracking::Update(Subresource::Scale.name()) };
         let changed = self
             .modify(call, &whole, manner, |old, value| {
-                let shown = scale(old)?;
+                let shown = scale(&target.kind, old)?;
                 let wanted = change(&shown, &shown.value())?;
                 let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
-                check(&target.name, replicas)?;
                 let mut object = value.clone();
-                object["spec"]["replicas"] = replicas.into();
+                match declared(&target.kind) {
+                    None => {
+                        check(&target.name, replicas)?;
+                        object["spec"]["replicas"] = replicas.into();
+                    }
+                    Some(declared) => declared.spec_replicas.put(&mut object, replicas.into()),
+                }
                 for field in ["resourceVersion", "uid"] {
                     if let Some(value) = wanted["metadata"].get(field) {
                         object["metadata"][field] = value.clone();
@@ -43,7 +56,7 @@ impl Api {
                 Ok(object)
             })
             .await?;
-        scale(&changed)
+        scale(&target.kind, &changed)
     }
 }
 
@@ -52,13 +65,18 @@ impl Api {
     pub(super) async fn apply_scale(&self, call: &Call, target: &Target, applied: &Value) -> Result<Object, Status> {
         tracking::check_type(("autoscaling/v1", "Scale"), applied)?;
         let kind = &target.kind;
-        let mut wanted = json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": applied["metadata"]});
+        let mut wanted = json!({"apiVersion": kind.api_version(), "kind": kind.kind(), "metadata": applied["metadata"]});
         if let Some(replicas) = applied["spec"].get("replicas") {
-            check(&target.name, replicas.as_i64().unwrap_or(0))?;
-            wanted["spec"] = json!({ "replicas": replicas });
+            match declared(kind) {
+                None => {
+                    check(&target.name, replicas.as_i64().unwrap_or(0))?;
+                    wanted["spec"] = json!({ "replicas": replicas });
+                }
+                Some(declared) => declared.spec_replicas.put(&mut wanted, replicas.clone()),
+            }
         }
         let whole = Target { subresource: None, ..target.clone() };
-        scale(&self.apply_to(call, &whole, Subresource::Scale.name(), &wanted).await?)
+        scale(kind, &self.apply_to(call, &whole, Subresource::Scale.name(), &wanted).await?)
     }
 }
 
@@ -72,18 +90,34 @@ fn check(name: &str, replicas: i64) -> Result<(), Status> {
     Err(Status::invalid("autoscaling", "Scale", name, &errors))
 }
 
+/// Where a definition says that the numbers of replicas are.
+fn declared(kind: &Kind) -> Option<&Scale> {
+    kind.custom.as_ref().and_then(|custom| custom.scale.as_ref())
+}
+
+/// The replicas that an object is to have and has, and what selects them.
+fn numbers(kind: &Kind, value: &Value) -> Result<(Option<i64>, i64, String), Status> {
+    let Some(declared) = declared(kind) else {
+        let status = value["status"]["replicas"].as_i64().unwrap_or(0);
+        return Ok((value["spec"]["replicas"].as_i64(), status, selector(&value["spec"]["selector"])?));
+    };
+    let status = declared.status_replicas.find(value).and_then(Value::as_i64).unwrap_or(0);
+    let selector = declared.selector.as_ref().and_then(|place| place.find(value)).and_then(Value::as_str);
+    Ok((declared.spec_replicas.find(value).and_then(Value::as_i64), status, selector.unwrap_or_default().to_owned()))
+}
+
 /// An object's scale, as of the object's revision.
-fn scale(object: &Object) -> Result<Object, Status> {
+fn scale(kind: &Kind, object: &Object) -> Result<Object, Status> {
     let value = object.value();
+    let (wanted, there, selector) = numbers(kind, &value)?;
     let meta = &value["metadata"];
     let mut metadata = json!({"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]});
     metadata["creationTimestamp"] = meta["creationTimestamp"].clone();
     let mut spec = json!({});
-    if let Some(replicas) = value["spec"]["replicas"].as_i64().filter(|replicas| *replicas != 0) {
+    if let Some(replicas) = wanted.filter(|replicas| *replicas != 0) {
         spec["replicas"] = replicas.into();
     }
-    let mut status = json!({"replicas": value["status"]["replicas"].as_i64().unwrap_or(0)});
-    let selector = selector(&value["spec"]["selector"])?;
+    let mut status = json!({ "replicas": there });
     if !selector.is_empty() {
         status["selector"] = selector.into();
     }

@@ -23,6 +23,10 @@ impl Selection {
         Ok(Self { namespace: namespace.to_owned(), kind: kind.clone(), labels, fields })
     }
 
+    pub fn kind(&self) -> &KindRef {
+        &self.kind
+    }
+
     /// The prefix of all paths that can match.
     pub fn prefix(&self) -> String {
         if self.namespace.is_empty() { String::new() } else { format!("{}/", self.namespace) }

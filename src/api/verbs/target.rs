@@ -26,7 +26,7 @@ impl Target {
 
     /// What the body of a write to it is.
     pub fn body(&self) -> schema::Target<'_> {
-        let other = |schema, group, kind| schema::Target { schema, group, version: "v1", kind };
+        let other = |schema: &'static str, group, kind| schema::Target { schema: schema.into(), group, version: "v1", kind };
         match self.subresource {
             Some(Subresource::Scale) => other("autoscaling.v1.Scale", "autoscaling", "Scale"),
             Some(Subresource::Binding) => other("core.v1.Binding", "", "Binding"),

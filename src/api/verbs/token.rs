@@ -98,7 +98,7 @@ impl Api {
             let why = format!(
                 "the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated"
             );
-            return Err(Status::conflict("", kind_ref.plural, object.name(), &why));
+            return Err(Status::conflict("", kind_ref.plural(), object.name(), &why));
         }
         let slot = match kind {
             "Pod" => &mut bound.pod,

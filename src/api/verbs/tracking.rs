@@ -29,7 +29,7 @@ fn tracked<'a>(kind: &'a Kind, subresource: Option<Subresource>, writer: &'a Wri
         _ if kind.has(Subresource::Status) => &["status"],
         _ => &[],
     };
-    Tracked { schema: &kind.schema, writer, ignored, now: now() }
+    Tracked { schema: (&kind.schema).into(), writer, ignored, now: now() }
 }
 
 fn writer(call: &Call, kind: &Kind, subresource: &str, applies: bool) -> Writer {
@@ -103,7 +103,7 @@ impl Api {
     /// Server-side apply. An object that is not there is created.
     pub(super) async fn apply(&self, call: &Call, target: &Target, applied: &Value) -> Result<Updated, Status> {
         let kind = &target.kind;
-        check_type((&kind.api_version(), kind.kind), applied)?;
+        check_type((&kind.api_version(), kind.kind()), applied)?;
         if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
             return Err(Status::bad_request("metadata.managedFields must be nil"));
         }
@@ -117,7 +117,7 @@ impl Api {
                     "uid mismatch: the provided object specified uid {}, and no existing object was found",
                     text(metadata(&mut object), "uid")
                 );
-                return Err(Status::conflict(kind.group, kind.plural, &target.name, &why));
+                return Err(Status::conflict(kind.group(), kind.plural(), &target.name, &why));
             }
             (kind.defaults)(&mut object);
             self.may_create(call, target)?;

@@ -157,12 +157,12 @@ impl Api {
             let generation = old["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
             metadata(new).insert("generation".into(), generation.into());
         }
-        let mut errors = metadata::judge(kind.is_namespaced(), new, old);
+        let mut errors = metadata::judge(kind, new, old);
         errors.extend(metadata::immutable(new, old));
         let verdict = kind.judges.update(*subresource, new, old);
         errors.extend(verdict.errors);
         if !errors.is_empty() {
-            return Err(Status::invalid(kind.reported_group(), kind.kind, name, &errors));
+            return Err(Status::invalid(kind.reported_group(), kind.kind(), name, &errors));
         }
         verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
@@ -349,8 +349,13 @@ fn pinned(target: &Target, body: &mut Value) -> Result<Option<Revision>, Status>
     let revision = revision.filter(|revision| *revision > Revision(0));
     if revision.is_none() && kind.traits.conditional_update {
         let mut errors = ErrorList::default();
-        errors.push(FieldErrorKind::Invalid, "metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update");
-        return Err(Status::invalid(kind.reported_group(), kind.kind, &target.name, &errors));
+        let (shown, name) = if kind.custom.is_some() { ("0", kind.plural()) } else { ("0x0", kind.kind()) };
+        errors.push(
+            FieldErrorKind::Invalid,
+            "metadata.resourceVersion",
+            format!("Invalid value: {shown}: must be specified for an update"),
+        );
+        return Err(Status::invalid(kind.reported_group(), name, &target.name, &errors));
     }
     Ok(revision)
 }
@@ -363,5 +368,5 @@ pub(super) fn wrong_uid(target: &Target, asked: &str, current: &str) -> Status {
          UID in precondition: {asked}, UID in object meta: {current}",
         target.key()
     );
-    Status::conflict(kind.group, kind.plural, name, &why)
+    Status::conflict(kind.group(), kind.plural(), name, &why)
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use super::Api;
 use super::list::parse_revision;
 use super::selection::Selection;
+use super::{Api, shown};
 use crate::api::client::{ListOptions, WatchEvent, WatchStream};
+use crate::api::custom::{self, Instances};
 use crate::api::kinds::KindRef;
 use crate::api::object::Object;
 use crate::api::status::{Reason, Status};
@@ -66,8 +67,17 @@ impl Api {
                 (None, Revision(0))
             }
         };
+        let definition = match &kind.custom {
+            Some(custom) => {
+                let from = |revision| self.store().events(custom::COLLECTION, revision).ok();
+                let events = from(custom.since()).or_else(|| from(self.store().snapshot().revision()));
+                events.map(|events| (events, custom.clone()))
+            }
+            None => None,
+        };
         let now = clock::instant();
         let watch = Watch {
+            definition,
             events,
             not_before,
             selection,
@@ -87,7 +97,7 @@ fn present<'a>(snapshot: &'a Snapshot<Object>, kind: &'a KindRef, selection: &'a
         .range(&kind.collection, &prefix, None)
         .map(|(_, object)| object)
         .filter(|object| selection.matches(object))
-        .cloned()
+        .map(|object| shown(kind, object))
         .collect();
     matching.into_iter()
 }
@@ -98,6 +108,8 @@ fn lost(after: Revision, oldest: Revision) -> Status {
 
 /// One watcher's state. It holds no change that the store does not hold anyway: a slow reader costs a bounded batch of references.
 struct Watch {
+    /// Of the kind, if it has one: a watch ends when its kind is no more what it was.
+    definition: Option<(Events<Object>, Arc<Instances>)>,
     /// `None` once the place is lost.
     events: Option<Events<Object>>,
     /// Changes up to this revision are passed over.
@@ -118,6 +130,7 @@ impl Watch {
             tokio::select! {
                 biased;
                 () = at(self.deadline) => return None,
+                () = custom::changed(&mut self.definition) => return None,
                 () = at(self.bookmark) => self.on_bookmark(),
                 batch = events.next(BATCH) => self.take(batch),
             }
@@ -162,17 +175,18 @@ async fn at(instant: Option<Instant>) {
 /// matched, as of the revision at which it left).
 fn seen(event: &Event<Object>, selection: &Selection) -> Option<WatchEvent> {
     use crate::runtime::store::Stored;
+    let shown = |object: &Object| shown(selection.kind(), object);
     match &event.change {
         Change::Put { value, previous } => {
             let before = previous.as_ref().filter(|object| selection.matches(object));
             match (before, selection.matches(value)) {
-                (None, true) => Some(WatchEvent::Added(value.clone())),
-                (Some(_), true) => Some(WatchEvent::Modified(value.clone())),
-                (Some(before), false) => Some(WatchEvent::Deleted(before.at(event.revision))),
+                (None, true) => Some(WatchEvent::Added(shown(value))),
+                (Some(_), true) => Some(WatchEvent::Modified(shown(value))),
+                (Some(before), false) => Some(WatchEvent::Deleted(shown(before).at(event.revision))),
                 (None, false) => None,
             }
         }
-        Change::Delete { value, previous } => selection.matches(previous).then(|| WatchEvent::Deleted(value.clone())),
+        Change::Delete { value, previous } => selection.matches(previous).then(|| WatchEvent::Deleted(shown(value))),
     }
 }
 

@@ -72,12 +72,12 @@ struct Collection {
 
 impl Collection {
     fn of(kind: &Kind) -> Self {
-        let root = if kind.group.is_empty() { "/api" } else { "/apis" };
-        let (api_version, is_needed) = (kind.api_version(), matches!(kind.kind, "Node" | "Pod"));
+        let root = if kind.group().is_empty() { "/api" } else { "/apis" };
+        let (api_version, is_needed) = (kind.api_version(), matches!(kind.kind(), "Node" | "Pod"));
         Self {
-            path: format!("{root}/{api_version}/{}", kind.plural),
+            path: format!("{root}/{api_version}/{}", kind.plural()),
             api_version,
-            kind: kind.kind.to_owned(),
+            kind: kind.kind().to_owned(),
             is_needed,
             is_played: Export::plays(kind),
         }
@@ -86,7 +86,7 @@ impl Collection {
 
 /// What is asked for: the kinds that something acts on here, and those that can be played.
 fn collections() -> Vec<Collection> {
-    let asked = Registry::built_in().all().filter(|kind| kind.synthesis.is_none() && !UNASKED.contains(&kind.plural));
+    let asked = Registry::built_in().all().filter(|kind| kind.synthesis.is_none() && !UNASKED.contains(&kind.plural()));
     asked.filter(|kind| Export::takes(kind) || Export::plays(kind)).map(|kind| Collection::of(kind)).collect()
 }
 

@@ -18,7 +18,7 @@ pub(super) fn list(groups: &[Group]) -> Value {
 fn group(group: &Group) -> Value {
     let mut metadata = json!({});
     if !group.name.is_empty() {
-        metadata["name"] = group.name.into();
+        metadata["name"] = group.name.as_str().into();
     }
     json!({"metadata": metadata, "versions": group.versions.iter().map(|it| version(group, it)).collect::<Vec<_>>()})
 }
@@ -43,15 +43,15 @@ fn version(group: &Group, version: &Version) -> Value {
             "verbs": ["create"],
         })
     };
-    resources.extend(reviews::of_group(group.name).map(review));
+    resources.extend(reviews::of_group(&group.name).map(review));
     resources.sort_by(|a, b| a["resource"].as_str().cmp(&b["resource"].as_str()));
     json!({"version": version.name, "resources": resources, "freshness": "Current"})
 }
 
 fn resource(kind: &Kind) -> Value {
     let mut resource = json!({
-        "resource": kind.plural,
-        "responseKind": kind_of(kind.kind, None),
+        "resource": kind.plural(),
+        "responseKind": kind_of(kind.kind(), None),
         "scope": match kind.scope { Scope::Namespaced => "Namespaced", Scope::Cluster => "Cluster" },
         "singularResource": kind.singular,
         "verbs": kind.verbs(),
@@ -68,7 +68,7 @@ fn resource(kind: &Kind) -> Value {
         let described = described(kind, subresource);
         json!({
             "subresource": subresource.name(),
-            "responseKind": kind_of(described.kind, described.group_version),
+            "responseKind": kind_of(&described.kind, described.group_version),
             "verbs": described.verbs,
         })
     };

@@ -2,6 +2,7 @@
 
 mod aggregated;
 mod resources;
+mod stability;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -15,6 +16,7 @@ use super::{response, reviews};
 use crate::api::kinds::{KindRef, Registry};
 use crate::api::status::Status;
 use resources::resources;
+use stability::Stability;
 
 /// Groups in the order of upstream's priorities; clients that look for a short name take the first group that has it.
 const ORDER: [&str; 20] = [
@@ -42,38 +44,41 @@ const ORDER: [&str; 20] = [
 
 /// A group and its versions, the preferred one first.
 struct Group {
-    name: &'static str,
+    name: String,
     versions: Vec<Version>,
 }
 
 struct Version {
-    name: &'static str,
+    name: String,
     kinds: Vec<KindRef>,
 }
 
 /// All groups but the core one, or only that.
 fn groups(registry: &Registry, core: bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for kind in registry.all().filter(|kind| kind.group.is_empty() == core) {
-        let index = groups.iter().position(|group| group.name == kind.group).unwrap_or_else(|| {
-            groups.push(Group { name: kind.group, versions: Vec::new() });
+    for kind in registry.all().filter(|kind| kind.group().is_empty() == core) {
+        let index = groups.iter().position(|group| group.name == kind.group()).unwrap_or_else(|| {
+            groups.push(Group { name: kind.group().to_owned(), versions: Vec::new() });
             groups.len() - 1
         });
         let group = &mut groups[index];
-        match group.versions.iter_mut().find(|version| version.name == kind.version) {
+        match group.versions.iter_mut().find(|version| version.name == kind.version()) {
             Some(version) => version.kinds.push(kind.clone()),
-            None => group.versions.push(Version { name: kind.version, kinds: vec![kind.clone()] }),
+            None => group.versions.push(Version { name: kind.version().to_owned(), kinds: vec![kind.clone()] }),
         }
     }
     if !core {
         // They have no kinds: what is asked of them is answered, and not kept.
-        let of_reviews = |name| Group { name, versions: vec![Version { name: reviews::VERSION, kinds: Vec::new() }] };
+        let of_reviews = |name: &'static str| Group {
+            name: name.to_owned(),
+            versions: vec![Version { name: reviews::VERSION.to_owned(), kinds: Vec::new() }],
+        };
         groups.extend(reviews::groups().map(of_reviews));
     }
     for group in &mut groups {
-        group.versions.sort_by_key(|version| std::cmp::Reverse(version.name));
+        group.versions.sort_by_cached_key(|version| (Stability::of(&version.name), version.name.clone()));
     }
-    groups.sort_by_key(|group| (ORDER.iter().position(|name| *name == group.name).unwrap_or(ORDER.len()), group.name));
+    groups.sort_by_cached_key(|group| (ORDER.iter().position(|name| *name == group.name).unwrap_or(ORDER.len()), group.name.clone()));
     groups
 }
 
@@ -82,7 +87,7 @@ pub fn answer(exchange: &Exchange, parts: &[&str]) -> Result<HttpResponse, Statu
     let representation = exchange.negotiate(Offer::Discovery)?;
     let registry = exchange.front.registry();
     let core = parts[0] == "api";
-    let groups = groups(registry, core);
+    let groups = groups(&registry, core);
     if representation.shape == Shape::Aggregated && parts.len() == 1 {
         return Ok(aggregated_answer(exchange, &aggregated::list(&groups)));
     }

@@ -9,7 +9,7 @@ use crate::http::reviews::{self, Review};
 /// One thing that can be asked for, as discovery describes it.
 pub struct Described {
     /// The kind of what is sent and received, with its group and version if they are not the resource's own.
-    pub kind: &'static str,
+    pub kind: String,
     pub group_version: Option<(&'static str, &'static str)>,
     pub verbs: &'static [&'static str],
 }
@@ -21,12 +21,12 @@ const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
 /// What a subresource takes and gives.
 pub fn described(kind: &Kind, subresource: Subresource) -> Described {
     use Subresource as S;
-    let own = |kind, verbs| Described { kind, group_version: None, verbs };
-    let other = |group, kind, verbs| Described { kind, group_version: Some((group, "v1")), verbs };
+    let own = |kind: &str, verbs| Described { kind: kind.to_owned(), group_version: None, verbs };
+    let other = |group, kind: &str, verbs| Described { kind: kind.to_owned(), group_version: Some((group, "v1")), verbs };
     match subresource {
-        S::Status | S::Approval | S::EphemeralContainers | S::Resize => own(kind.kind, CHANGE),
-        S::Finalize => own(kind.kind, &["update"]),
-        S::Log => own(kind.kind, &["get"]),
+        S::Status | S::Approval | S::EphemeralContainers | S::Resize => own(kind.kind(), CHANGE),
+        S::Finalize => own(kind.kind(), &["update"]),
+        S::Log => own(kind.kind(), &["get"]),
         S::Scale => other("autoscaling", "Scale", CHANGE),
         S::Binding => own("Binding", &["create"]),
         S::Eviction => other("policy", "Eviction", &["create"]),
@@ -35,7 +35,7 @@ pub fn described(kind: &Kind, subresource: Subresource) -> Described {
         S::Attach => own("PodAttachOptions", CONNECT),
         S::PortForward => own("PodPortForwardOptions", CONNECT),
         S::Proxy => own(
-            match kind.kind {
+            match kind.kind() {
                 "Node" => "NodeProxyOptions",
                 "Service" => "ServiceProxyOptions",
                 _ => "PodProxyOptions",
@@ -50,7 +50,7 @@ pub(super) fn resources(group: &Group, version: &Version) -> Value {
     if group.name.is_empty() {
         resources.push(json!({"name": "bindings", "singularName": "binding", "namespaced": true, "kind": "Binding", "verbs": ["create"]}));
     }
-    resources.extend(reviews::of_group(group.name).map(review));
+    resources.extend(reviews::of_group(&group.name).map(review));
     for kind in &version.kinds {
         resources.push(resource(kind));
         resources.extend(kind.subresources.iter().map(|subresource| self::subresource(kind, *subresource)));
@@ -72,10 +72,10 @@ fn review(review: &Review) -> Value {
 
 fn resource(kind: &Kind) -> Value {
     let mut resource = json!({
-        "name": kind.plural,
+        "name": kind.plural(),
         "singularName": kind.singular,
         "namespaced": kind.is_namespaced(),
-        "kind": kind.kind,
+        "kind": kind.kind(),
         "verbs": kind.verbs(),
     });
     if !kind.short_names.is_empty() {
@@ -90,7 +90,7 @@ fn resource(kind: &Kind) -> Value {
 fn subresource(kind: &Kind, subresource: Subresource) -> Value {
     let described = described(kind, subresource);
     let mut resource = json!({
-        "name": format!("{}/{}", kind.plural, subresource.name()),
+        "name": format!("{}/{}", kind.plural(), subresource.name()),
         "singularName": "",
         "namespaced": kind.is_namespaced(),
         "kind": described.kind,

@@ -129,7 +129,7 @@ pub async fn answer(exchange: &Exchange, review: &Review, payload: web::Payload)
     let encoding = body::encoding(headers)?;
     let bytes = body::read(headers, payload).await?;
     let call = Call::new(exchange.user.clone(), options::write(&exchange.query, "CreateOptions", &exchange.user_agent())?);
-    let target = schema::Target { schema: review.schema, group: review.group, version: VERSION, kind: review.kind };
+    let target = schema::Target { schema: review.schema.into(), group: review.group, version: VERSION, kind: review.kind };
     let mut question = body::object(&call, target, &bytes, encoding)?;
     settle_namespace(&resource.namespace, &mut question)?;
     let mut answered = match review.answer {

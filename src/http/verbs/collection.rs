@@ -36,12 +36,12 @@ pub async fn respond(exchange: &Exchange, representation: Representation, kind: 
         Shape::Whole | Shape::Aggregated => whole(kind, list),
         Shape::Table(version) => {
             let include = shape::include(exchange)?;
-            let frame = table::table(kind, version, metadata(list), [], include, true);
+            let frame = table::table(kind, version, list_metadata(list), [], include, true);
             converted(list, frame, "rows", |object| table::table(kind, version, Value::Null, [object], include, false)["rows"][0].take())
                 .await
         }
         Shape::Metadata(version) => {
-            let frame = table::partial_list(version, metadata(list), []);
+            let frame = table::partial_list(version, list_metadata(list), []);
             converted(list, frame, "items", |object| table::partial(version, object)).await
         }
     };
@@ -49,14 +49,24 @@ pub async fn respond(exchange: &Exchange, representation: Representation, kind: 
 }
 
 fn whole(kind: &Kind, list: &List) -> Bytes {
-    let size: usize = list.items.iter().map(|item| item.untyped_json().len() + 2).sum();
+    let size: usize = list.items.iter().map(|item| item.json().len() + 1).sum();
     let mut body = Vec::with_capacity(size + 256);
-    let head =
-        format!("{{\"kind\":\"{}List\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[", kind.kind, kind.api_version(), metadata(list));
+    let head = format!(
+        "{{\"kind\":\"{}\",\"apiVersion\":\"{}\",\"metadata\":{},\"items\":[",
+        kind.list_kind,
+        kind.api_version(),
+        metadata(kind, list)
+    );
     body.extend_from_slice(head.as_bytes());
     for (index, item) in list.items.iter().enumerate() {
-        body.extend_from_slice(if index == 0 { b"{" } else { b",{" });
-        body.extend_from_slice(item.untyped_json());
+        body.extend_from_slice(if index == 0 { b"" } else { b"," });
+        // What a definition declares is sent as it is: Go's lists of such objects know no type for all.
+        if kind.custom.is_some() {
+            body.extend_from_slice(item.json());
+        } else {
+            body.push(b'{');
+            body.extend_from_slice(item.untyped_json());
+        }
     }
     body.extend_from_slice(b"]}");
     body.into()
@@ -103,8 +113,17 @@ async fn converted(list: &List, mut frame: Value, field: &str, convert: impl Fn(
     body.into()
 }
 
+/// The metadata of a whole list. That of custom objects says also that it does not go on.
+fn metadata(kind: &Kind, list: &List) -> Value {
+    let mut metadata = list_metadata(list);
+    if kind.custom.is_some() && list.continue_token.is_empty() {
+        metadata["continue"] = "".into();
+    }
+    metadata
+}
+
 /// `v1.ListMeta`.
-fn metadata(list: &List) -> Value {
+fn list_metadata(list: &List) -> Value {
     let mut metadata = Map::new();
     if list.revision > Revision(0) {
         metadata.insert("resourceVersion".into(), list.revision.to_string().into());

@@ -32,9 +32,9 @@ fn answer(
 ) -> Result<HttpResponse, Status> {
     let kind = &target.kind;
     if deleted.gone && !kind.traits.answers_deleted {
-        let mut details = json!({"name": target.name, "kind": kind.plural, "uid": deleted.object.uid()});
-        if !kind.group.is_empty() {
-            details["group"] = kind.group.into();
+        let mut details = json!({"name": target.name, "kind": kind.plural(), "uid": deleted.object.uid()});
+        if !kind.group().is_empty() {
+            details["group"] = kind.group().into();
         }
         let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details});
         return Ok(response::value(StatusCode::OK, &status, exchange.style(representation)));
@@ -60,7 +60,7 @@ pub async fn collection(exchange: &Exchange, kind: &KindRef, namespace: &str, pa
 /// Upstream says so of jobs, whose pods outlive them for the sake of old clients.
 fn warn_of_orphans(kind: &KindRef, options: &DeleteOptions, response: &mut HttpResponse) {
     if kind.traits.warns_of_orphans && options.orphan_dependents.is_none() && options.propagation.is_none() {
-        let plural = kind.plural;
+        let plural = kind.plural();
         let warning = format!(
             "child pods are preserved by default when {plural} are deleted; set propagationPolicy=Background to remove them or set \
              propagationPolicy=Orphan to suppress this warning"

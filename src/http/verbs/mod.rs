@@ -30,8 +30,10 @@ enum Place {
 /// Answers a request for a resource; also that it should no longer be used, if that is so.
 pub async fn dispatch(exchange: Exchange, payload: web::Payload) -> Result<HttpResponse, Status> {
     let Some(resource) = exchange.info.resource.clone() else { return Ok(response::nowhere()) };
-    let kind = exchange.front.registry().resource(&resource.group, &resource.version, &resource.plural);
-    let Some(deprecation) = kind.and_then(|kind| kind.deprecation) else { return serve(exchange, resource, payload).await };
+    let kind = exchange.front.registry().resource(&resource.group, &resource.version, &resource.plural).cloned();
+    let Some(deprecation) = kind.as_ref().and_then(|kind| kind.deprecation.as_deref()) else {
+        return serve(exchange, resource, payload).await;
+    };
     let mut answer = serve(exchange, resource, payload).await.unwrap_or_else(|status| response::failure(&status));
     response::warn_first(&mut answer, deprecation);
     Ok(answer)
@@ -40,9 +42,10 @@ pub async fn dispatch(exchange: Exchange, payload: web::Payload) -> Result<HttpR
 async fn serve(exchange: Exchange, resource: Resource, payload: web::Payload) -> Result<HttpResponse, Status> {
     let registry = exchange.front.registry();
     let collection = matches!(exchange.info.verb.as_str(), "list" | "watch" | "deletecollection");
-    let Some(place) = locate(registry, &resource, collection) else {
+    let Some(place) = locate(&registry, &resource, collection) else {
         let group = resource.group.as_str();
-        let known = group.is_empty() || reviews::groups().contains(&group) || registry.all().any(|kind| kind.group == group);
+        let is_served = |kind: &KindRef| kind.group() == group && (kind.custom.is_none() || kind.version() == resource.version);
+        let known = group.is_empty() || reviews::groups().contains(&group) || registry.all().any(is_served);
         return if known { Err(Status::no_such_resource()) } else { Ok(response::nowhere()) };
     };
     if *exchange.request.method() == Method::HEAD {
@@ -104,12 +107,12 @@ fn locate(registry: &Registry, resource: &Resource, collection: bool) -> Option<
         return (name.is_empty() && !namespace.is_empty()).then(|| Place::Bindings(namespace.clone()));
     }
     let kind = registry.resource(group, version, plural)?;
-    let namespace = match (kind.is_namespaced(), kind.kind) {
-        (true, _) => namespace.as_str(),
+    let namespace = match (kind.is_namespaced(), kind.group(), kind.kind()) {
+        (true, ..) => namespace.as_str(),
         // A namespace's own path looks as if it were within itself.
-        (false, "Namespace") => "",
-        (false, _) if namespace.is_empty() => "",
-        (false, _) => return None,
+        (false, "", "Namespace") => "",
+        (false, ..) if namespace.is_empty() => "",
+        (false, ..) => return None,
     };
     if collection && subresource.is_empty() || name.is_empty() {
         return Some(Place::Collection(kind.clone(), namespace.to_owned()));

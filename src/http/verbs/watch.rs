@@ -138,7 +138,7 @@ impl Encoder {
     /// An object that says nothing but how far the watch has come.
     fn bookmark(&self, revision: Revision, initial_events_end: bool) -> Value {
         let mut object = json!({
-            "kind": self.kind.kind,
+            "kind": self.kind.kind(),
             "apiVersion": self.kind.api_version(),
             "metadata": {"resourceVersion": revision.to_string()},
         });

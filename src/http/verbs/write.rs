@@ -7,6 +7,7 @@ use super::{read_body, shape};
 use crate::api::client::{FieldValidation, Patch, WriteOptions};
 use crate::api::kinds::{KindRef, Registry, Subresource};
 use crate::api::object::Object;
+use crate::api::patch;
 use crate::api::schema;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{Call, Change, Mutation, Target};
@@ -42,6 +43,7 @@ pub async fn patch(exchange: &Exchange, target: &Target, payload: web::Payload) 
     let decode: fn(&[u8]) -> Result<Patch, Status> = match body::media_type(headers) {
         "application/json-patch+json" => |bytes| Ok(Patch::Json(body::patch_json(bytes)?)),
         "application/merge-patch+json" => |bytes| Ok(Patch::Merge(body::patch_json(bytes)?)),
+        "application/strategic-merge-patch+json" if target.kind.custom.is_some() => return Err(patch::unsupported()),
         "application/strategic-merge-patch+json" => |bytes| Ok(Patch::Strategic(body::patch_json(bytes)?)),
         "application/apply-patch+yaml" => |bytes| Ok(Patch::Apply(body::patch_yaml(bytes)?)),
         _ => return Err(Status::new(415, Reason::UnsupportedMediaType, "415: Unsupported Media Type").about("", "", "")),

@@ -229,6 +229,11 @@ impl<T: Stored> Events<T> {
         Ok(events.range(start..end).cloned().collect())
     }
 
+    /// Something may have happened since the last call of the others. Costs next to nothing.
+    pub fn has_news(&self) -> bool {
+        self.wake.has_changed()
+    }
+
     /// Waits until something has happened, then gives it as [`Events::ready`] does. Cancel safe.
     pub async fn next(&mut self, most: usize) -> Result<Vec<Arc<Event<T>>>, PlaceError> {
         loop {

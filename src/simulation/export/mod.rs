@@ -85,12 +85,12 @@ impl Export {
 
     /// Whether something acts on objects of a kind here. Others are left out.
     pub fn takes(kind: &Kind) -> bool {
-        ACTED_ON.contains(&kind.group)
+        ACTED_ON.contains(&kind.group())
     }
 
     /// Whether replication controllers play the objects of a kind.
     pub fn plays(kind: &Kind) -> bool {
-        stand_in::plays(&kind.api_version(), kind.kind)
+        stand_in::plays(&kind.api_version(), kind.kind())
     }
 
     pub fn is_empty(&self) -> bool {

@@ -98,7 +98,7 @@ impl Reading {
                 check_amounts(&object)?;
                 self.add(object);
             }
-            Err(status) if matches!(kind.kind, "Pod" | "Node") => return Err(format!("{}: {status}", name_of(&object))),
+            Err(status) if matches!(kind.kind(), "Pod" | "Node") => return Err(format!("{}: {status}", name_of(&object))),
             Err(status) => self.remarks.push(format!("{} left out: {status}", name_of(&object))),
         }
         Ok(())

@@ -65,7 +65,7 @@ impl Rule {
     /// There is no such kind, the rule is no CEL, or it speaks of what is not there; the error names the rule and the place in it.
     pub(in crate::simulation) fn compile(&self) -> Result<Box<dyn Invariant>, RuleError> {
         let name = self.name.clone();
-        let kind = Registry::built_in().all().find(|kind| kind.plural == self.on);
+        let kind = Registry::built_in().all().find(|kind| kind.plural() == self.on);
         let kind = kind.ok_or_else(|| RuleError::NoKind { name: name.clone(), on: self.on.clone() })?;
         let program = Program::compile(&self.rule).map_err(|error| RuleError::Syntax { name: name.clone(), error: error.to_string() })?;
         if let Some(unknown) = unknown(program.expression(), &[OBJECT, OLD]) {

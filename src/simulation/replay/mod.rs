@@ -163,7 +163,7 @@ async fn ask(cluster: &Cluster, number: usize, user: &User, mut mutation: Mutati
     };
     bring_up_to_date(&mut mutation, &api).await;
     let id = cluster.network.number();
-    let collection = mutation.resolve().map_or_else(|_| "".into(), |kind| kind.collection.clone());
+    let collection = mutation.resolve(&api.registry()).map_or_else(|_| "".into(), |kind| kind.collection.clone());
     let path = [&*mutation.namespace, &*mutation.name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/");
     let request = Arc::new(Request {
         user: user.name.as_str().into(),
@@ -184,8 +184,8 @@ async fn ask(cluster: &Cluster, number: usize, user: &User, mut mutation: Mutati
 
 /// Whoever depended on a revision and was right then depends on the newest one now.
 async fn bring_up_to_date(mutation: &mut Mutation, api: &Api) {
-    let Ok(kind) = mutation.resolve() else { return };
-    let newest = api.get(kind, &mutation.namespace, &mutation.name).await.map(|object| object.revision().to_string());
+    let Ok(kind) = mutation.resolve(&api.registry()) else { return };
+    let newest = api.get(&kind, &mutation.namespace, &mutation.name).await.map(|object| object.revision().to_string());
     let body = match &mut mutation.change {
         Change::Update { body, .. } => body,
         Change::Patch { patch: Patch::Merge(body) | Patch::Strategic(body) | Patch::Apply(body), .. } => body,

@@ -12,8 +12,6 @@ use crate::api::validation::autoscaling as judge;
 
 pub use view::default_metric;
 
-const VIEW: View = View { group: "autoscaling", to_stored: view::to_stored, from_stored: view::from_stored };
-
 pub fn horizontal_pod_autoscaler() -> Kind {
     Kind::new::<v2::HorizontalPodAutoscaler>("horizontalpodautoscalers", &["hpa"])
         .categories(&["all"])
@@ -28,7 +26,7 @@ pub fn horizontal_pod_autoscaler_v1() -> Kind {
     Kind::new::<v1::HorizontalPodAutoscaler>("horizontalpodautoscalers", &["hpa"])
         .categories(&["all"])
         .subresources(&[Subresource::Status])
-        .view(VIEW)
+        .view(View::new("autoscaling", view::to_stored, view::from_stored))
         .columns(columns())
         .defaults(defaults::horizontal_pod_autoscaler_v1)
         .prepare(view::create, view::update)

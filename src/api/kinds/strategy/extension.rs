@@ -3,8 +3,11 @@
 use serde_json::{Value, json};
 
 use super::put;
+use crate::api::custom::CLEANUP;
 use crate::api::kinds::Subresource;
 use crate::api::kinds::fields::Fields;
+use crate::api::schema::written;
+use crate::runtime::clock;
 
 /// The version in which objects are stored joins those in which some may be stored.
 pub fn custom_resource_definition(definition: &mut Value) {
@@ -15,6 +18,28 @@ pub fn custom_resource_definition(definition: &mut Value) {
         stored.push(name);
         put(definition, "status", "storedVersions", json!(stored));
     }
+}
+
+/// Instances go first: until they have, a finalizer holds the definition back.
+pub fn custom_resource_definition_delete(definition: &mut Value) {
+    let mut finalizers = definition.list("/metadata/finalizers").to_vec();
+    if !finalizers.iter().any(|finalizer| finalizer == CLEANUP) {
+        finalizers.push(CLEANUP.into());
+    }
+    put(definition, "metadata", "finalizers", json!(finalizers));
+    let mut conditions = definition.list("/status/conditions").to_vec();
+    let terminating = json!({
+        "type": "Terminating",
+        "status": "True",
+        "lastTransitionTime": written(clock::now()),
+        "reason": "InstanceDeletionPending",
+        "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will occur as soon as possible",
+    });
+    match conditions.iter_mut().find(|condition| condition["type"] == "Terminating") {
+        Some(condition) => *condition = terminating,
+        None => conditions.push(terminating),
+    }
+    put(definition, "status", "conditions", json!(conditions));
 }
 
 pub fn custom_resource_definition_update(definition: &mut Value, _old: &Value, subresource: Option<Subresource>) {

@@ -16,7 +16,7 @@ pub use batch::{job, job_update};
 pub use certificate::certificate_signing_request_update;
 pub use cluster::{endpoint_slice_update, lease, lease_update, namespace, namespace_update};
 pub use device::{device_class, resource_claim, resource_claim_template, resource_claim_update, resource_slice};
-pub use extension::{custom_resource_definition, custom_resource_definition_update};
+pub use extension::{custom_resource_definition, custom_resource_definition_delete, custom_resource_definition_update};
 pub use pod::{pod, pod_update};
 pub use storage::{csi_driver_update, persistent_volume, persistent_volume_claim, persistent_volume_update};
 

@@ -4,11 +4,12 @@ use serde_json::json;
 use super::*;
 use crate::api::schema::finish;
 
-const POD: Target<'_> = Target { schema: "core.v1.Pod", group: "", version: "v1", kind: "Pod" };
-const CONFIG_MAP: Target<'_> = Target { schema: "core.v1.ConfigMap", group: "", version: "v1", kind: "ConfigMap" };
-const SECRET: Target<'_> = Target { schema: "core.v1.Secret", group: "", version: "v1", kind: "Secret" };
-const LEASE: Target<'_> = Target { schema: "coordination.v1.Lease", group: "coordination.k8s.io", version: "v1", kind: "Lease" };
-const DEPLOYMENT: Target<'_> = Target { schema: "apps.v1.Deployment", group: "apps", version: "v1", kind: "Deployment" };
+const POD: Target<'_> = Target { schema: TypeRef::Known("core.v1.Pod"), group: "", version: "v1", kind: "Pod" };
+const CONFIG_MAP: Target<'_> = Target { schema: TypeRef::Known("core.v1.ConfigMap"), group: "", version: "v1", kind: "ConfigMap" };
+const SECRET: Target<'_> = Target { schema: TypeRef::Known("core.v1.Secret"), group: "", version: "v1", kind: "Secret" };
+const LEASE: Target<'_> =
+    Target { schema: TypeRef::Known("coordination.v1.Lease"), group: "coordination.k8s.io", version: "v1", kind: "Lease" };
+const DEPLOYMENT: Target<'_> = Target { schema: TypeRef::Known("apps.v1.Deployment"), group: "apps", version: "v1", kind: "Deployment" };
 
 fn json_of(target: Target<'_>, body: &str) -> Result<Value, String> {
     decode(target, Body::Json(body.as_bytes()), FieldValidation::Ignore).map(|decoded| decoded.value).map_err(|status| {
