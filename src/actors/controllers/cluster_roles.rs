@@ -58,7 +58,7 @@ impl Reconciler for ClusterRoles {
             return Ok(Outcome::Done);
         }
         let patch = json!({
-            "apiVersion": self.kind.api_version(), "kind": self.kind.kind, "metadata": {"name": &*key.name}, "rules": rules,
+            "apiVersion": self.kind.api_version(), "kind": self.kind.kind(), "metadata": {"name": &*key.name}, "rules": rules,
         });
         let options = WriteOptions { field_manager: MANAGER.to_owned(), force: true, ..WriteOptions::default() };
         match self.client.patch(&self.kind, "", &key.name, "", Patch::Apply(patch), &options).await {

@@ -13,7 +13,7 @@ const GROUP: &str = "certificates.k8s.io";
 /// `Forbidden`.
 pub fn judge_signer(authorizer: &Authorizer, request: &Request, new: &Value) -> Result<(), Status> {
     let (Some(subresource), Some(old)) = (request.subresource, request.old) else { return Ok(()) };
-    if request.kind.group != GROUP || request.operation != Operation::Update || request.user.is_system() {
+    if request.kind.group() != GROUP || request.operation != Operation::Update || request.user.is_system() {
         return Ok(());
     }
     let changes = |field: &str| new["status"][field] != old["status"][field];
@@ -32,5 +32,5 @@ pub fn judge_signer(authorizer: &Authorizer, request: &Request, new: &Value) -> 
         return Ok(());
     }
     let why = format!("user not permitted to {verb} requests with signerName {signer:?}");
-    Err(Status::forbidden(request.kind.group, request.kind.plural, request.name, &why))
+    Err(Status::forbidden(request.kind.group(), request.kind.plural(), request.name, &why))
 }

@@ -19,13 +19,13 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 /// `Forbidden`: it gives more than its writer has. `NotFound`: the role to be bound is not there.
 pub fn judge_grant(authorizer: &Authorizer, request: &Request, object: &Value) -> Result<(), Status> {
     let Request { kind, user, old, subresource, operation, .. } = *request;
-    if kind.group != GROUP || subresource.is_some() || operation == Operation::Delete || user.is_system() || user.is_in(MASTERS) {
+    if kind.group() != GROUP || subresource.is_some() || operation == Operation::Delete || user.is_system() || user.is_in(MASTERS) {
         return Ok(());
     }
     if old.is_some_and(|old| only_lets_go(object, old)) {
         return Ok(());
     }
-    match kind.plural {
+    match kind.plural() {
         "roles" | "clusterroles" => role(authorizer, request, object),
         _ => binding(authorizer, request, object),
     }
@@ -33,7 +33,7 @@ pub fn judge_grant(authorizer: &Authorizer, request: &Request, object: &Value) -
 
 fn role(authorizer: &Authorizer, request: &Request, role: &Value) -> Result<(), Status> {
     let name = if request.operation == Operation::Create { "" } else { request.name };
-    if authorizer.may(request.user, &asks("escalate", request.kind.plural, request.namespace, name)) {
+    if authorizer.may(request.user, &asks("escalate", request.kind.plural(), request.namespace, name)) {
         return Ok(());
     }
     confirm(authorizer, request, &rules(&role["rules"])).map_err(|why| refused(request, &why))?;
@@ -58,7 +58,7 @@ fn binding(authorizer: &Authorizer, request: &Request, binding: &Value) -> Resul
         return Ok(());
     }
     let Some(rules) = authorizer.policy().role(&role, request.namespace) else {
-        return Err(Status::not_found(GROUP, request.kind.plural, &role.name));
+        return Err(Status::not_found(GROUP, request.kind.plural(), &role.name));
     };
     confirm(authorizer, request, &rules).map_err(|why| refused(request, &why))
 }
@@ -74,7 +74,7 @@ fn rules(given: &Value) -> Vec<Rule> {
 }
 
 fn refused(request: &Request, why: &str) -> Status {
-    Status::forbidden(request.kind.group, request.kind.plural, request.name, why)
+    Status::forbidden(request.kind.group(), request.kind.plural(), request.name, why)
 }
 
 /// Whether the user has all of the rules; what is missing, if not.
@@ -90,7 +90,7 @@ fn confirm(authorizer: &Authorizer, request: &Request, wanted: &[Rule]) -> Resul
     lines.dedup();
     let User { name, groups, .. } = user;
     let who = format!("user {name:?} (groups={})", Quoted(groups));
-    let unresolved = aggregate(gone.iter().map(|role| not_found(role, kind.plural)));
+    let unresolved = aggregate(gone.iter().map(|role| not_found(role, kind.plural())));
     let unresolved = unresolved.map_or_else(String::new, |errors| format!("; resolution errors: [{errors}]"));
     Err(format!("{who} is attempting to grant RBAC permissions not currently held:\n{}{unresolved}", lines.join("\n")))
 }

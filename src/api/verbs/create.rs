@@ -140,7 +140,7 @@ impl Api {
             return Ok(());
         }
         let Target { kind, namespace, name, .. } = target;
-        let [group, version, plural] = [kind.group, kind.version, kind.plural].map(str::to_owned);
+        let [group, version, plural] = [kind.group(), kind.version(), kind.plural()].map(str::to_owned);
         let resource = Resource { group, version, plural, namespace: namespace.clone(), name: name.clone(), ..Resource::default() };
         let request = RequestInfo::of("create", resource);
         self.authorizer().judge(&call.user, &request).map(drop).map_err(|why| forbidden(&call.user, &request, &why))

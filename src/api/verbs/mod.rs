@@ -116,7 +116,6 @@ impl Api {
     pub fn registry(&self) -> Arc<Registry> {
         self.0.definitions.registry(&*self.0.store)
     }
-    }
 
     /// The state as of now, no older than any write that was acknowledged to anyone.
     async fn fresh(&self) -> Result<Snapshot<Object>, Status> {

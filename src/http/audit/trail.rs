@@ -95,9 +95,9 @@ impl Trail {
     }
 
     /// Whether it was allowed, and why not.
-    pub fn decided(&mut self, decision: &Result<(), String>) {
+    pub fn decided<T>(&mut self, decision: &Result<T, String>) {
         if let Some(entry) = &mut self.entry {
-            let (word, reason) = decision.as_ref().map_or_else(|reason| ("forbid", reason.as_str()), |()| ("allow", ""));
+            let (word, reason) = decision.as_ref().map_or_else(|reason| ("forbid", reason.as_str()), |_| ("allow", ""));
             entry.event["annotations"] = json!({"authorization.k8s.io/decision": word, "authorization.k8s.io/reason": reason});
         }
     }

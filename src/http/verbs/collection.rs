@@ -86,8 +86,10 @@ async fn binary(shape: Shape, kind: &Kind, list: &List) -> Result<Bytes, protobu
     }
     let items: Vec<&[u8]> = items.iter().map(|item| &**item).collect();
     match shape {
-        Shape::Metadata(version) => protobuf::list(&format!("meta.k8s.io/{version}"), "PartialObjectMetadataList", &metadata(list), &items),
-        _ => protobuf::list(&kind.api_version(), &format!("{}List", kind.kind), &metadata(list), &items),
+        Shape::Metadata(version) => {
+            protobuf::list(&format!("meta.k8s.io/{version}"), "PartialObjectMetadataList", &metadata(kind, list), &items)
+        }
+        _ => protobuf::list(&kind.api_version(), &format!("{}List", kind.kind()), &metadata(kind, list), &items),
     }
 }
 
