@@ -24,6 +24,7 @@ pub mod server;
 mod spdy;
 mod streams;
 mod verbs;
+pub mod webhook_client;
 
 pub use door::Door;
 pub use front::Front;

@@ -265,9 +265,7 @@ impl PartialEq for Val<'_> {
             (Self::Null, Self::Null) => true,
             (Self::List(a), Self::List(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| a == b),
             (Self::Map(Entries::Json(a)), Self::Map(Entries::Json(b))) if std::ptr::eq(*a, *b) => true,
-            (Self::Map(a), Self::Map(b)) => {
-                a.len() == b.len() && a.keys().iter().all(|key| a.get(key) == b.get(key))
-            }
+            (Self::Map(a), Self::Map(b)) => a.len() == b.len() && a.keys().iter().all(|key| a.get(key) == b.get(key)),
             (Self::Type(a), Self::Type(b)) => a == b,
             (Self::Optional(a), Self::Optional(b)) => a == b,
             (Self::Ip(a), Self::Ip(b)) => a == b,

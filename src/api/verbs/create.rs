@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::metadata::{self, metadata, text};
 use super::{ATTEMPTS, Api, Call, addresses, key, sealed, shown, tracking};
+use crate::api::admission::extension::Part;
 use crate::api::admission::{self, Operation, Request};
 use crate::api::kinds::{KindRef, Subresource};
 use crate::api::object::Object;
@@ -41,7 +42,7 @@ impl Api {
         let asked = addresses::asked(kind, &draft);
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
-            let writes = self.prepare_new(call, kind, &snapshot, &mut draft)?;
+            let writes = self.prepare_new(call, kind, &snapshot, &mut draft).await?;
             metadata(&mut draft).extend(managed.clone().map(|managed| ("managedFields".to_owned(), managed)));
             let object = sealed(kind, draft)?;
             match self.add(call, kind, &snapshot, object.clone(), writes).await? {
@@ -63,7 +64,7 @@ impl Api {
     }
 
     /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object.
-    fn prepare_new(
+    async fn prepare_new(
         &self,
         call: &Call,
         kind: &KindRef,
@@ -72,6 +73,7 @@ impl Api {
     ) -> Result<Vec<Write<Object>>, Status> {
         let meta = metadata(draft);
         let (namespace, name) = (text(meta, "namespace").to_owned(), text(meta, "name").to_owned());
+        let suffix = || self.suffix();
         let request = Request {
             kind,
             operation: Operation::Create,
@@ -81,9 +83,9 @@ impl Api {
             user: &call.user,
             old: None,
             snapshot,
-            suffix: &|| self.suffix(),
+            suffix: &suffix,
         };
-        admission::mutate(&request, draft)?;
+        self.complete(call, &request, Part::WHOLE, draft).await?;
         self.begin(kind, draft);
         if kind.has(Subresource::Status) && !kind.traits.status_on_create {
             draft["status"] = Value::Object(Map::new());
@@ -99,7 +101,7 @@ impl Api {
         }
         verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = self.allocate(kind, snapshot, None, draft)?;
-        admission::judge(&request, Some(draft))?;
+        self.approve(call, &request, Part::WHOLE, draft).await?;
         beside.extend(admission::charge(&request, draft)?);
         Ok(beside)
     }

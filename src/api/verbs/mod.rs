@@ -6,6 +6,7 @@
 //! Architecture invariant: nothing else commits objects to the store.
 
 mod addresses;
+mod admit;
 mod binding;
 mod call;
 mod continue_token;
@@ -29,7 +30,7 @@ mod tracking;
 mod update;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -46,6 +47,7 @@ pub use restore::adopted;
 pub use target::Target;
 pub use update::Updated;
 
+use super::admission::extension::{Caller, Catalog, Permissions};
 use super::kinds::{Kind, KindRef, Registry};
 use super::object::Object;
 use super::status::{Reason, Status};
@@ -62,6 +64,8 @@ struct Inner {
     registry: &'static Registry,
     entropy: Mutex<Entropy>,
     settings: Settings,
+    catalog: Catalog,
+    permissions: OnceLock<Arc<dyn Permissions>>,
 }
 
 /// What an [`Api`] is set up with.
@@ -72,6 +76,8 @@ pub struct Settings {
     pub tokens: Option<Arc<Tokens>>,
     /// What is given before chance is asked.
     pub identities: Option<Arc<dyn Identities>>,
+    /// How webhooks are reached; without it none is.
+    pub webhooks: Option<Arc<dyn Caller>>,
 }
 
 /// The names and UIDs that objects have been given before: those of a run that is lived through again.
@@ -91,7 +97,8 @@ const ATTEMPTS: usize = 64;
 
 impl Api {
     pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, settings: Settings) -> Self {
-        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy: Mutex::new(entropy), settings }))
+        let (entropy, catalog, permissions) = (Mutex::new(entropy), Catalog::default(), OnceLock::new());
+        Self(Arc::new(Inner { store, registry: Registry::built_in(), entropy, settings, catalog, permissions }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {

@@ -6,8 +6,10 @@ mod node;
 
 use k8s_openapi::api::authorization::v1::SubjectRulesReviewStatus;
 
-use super::request::RequestInfo;
+use super::request::{RequestInfo, Resource};
 use super::reviews;
+use crate::api::admission::extension::Permissions;
+use crate::api::expression::authority::Wish;
 use crate::api::node_graph::NodeGraph;
 use crate::api::status::{Reason, Status};
 use crate::api::verbs::{AUTHENTICATED, Api, MASTERS, NODES, User};
@@ -82,6 +84,22 @@ impl Authorizer for SystemRules {
             rules.resource_rules.extend(own);
         }
         rules
+    }
+}
+
+impl Permissions for SystemRules {
+    fn may(&self, user: &User, wish: &Wish) -> Result<(), String> {
+        let resource = wish.path.is_none().then(|| Resource {
+            group: wish.group.clone(),
+            version: "*".to_owned(),
+            namespace: wish.namespace.clone(),
+            plural: wish.resource.clone(),
+            name: wish.name.clone(),
+            subresource: wish.subresource.clone(),
+            rest: Vec::new(),
+        });
+        let path = wish.path.clone().unwrap_or_default();
+        self.judge(user, &RequestInfo { verb: wish.verb.clone(), path, resource, field_selector: String::new() })
     }
 }
 

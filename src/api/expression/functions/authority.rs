@@ -23,9 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         }
         _ => no_overload(),
     }),
-    function(".resource", Price::One, |of| {
-        next(of, Stage::Group, Stage::Resource, |question, resource| question.wish.resource = resource)
-    }),
+    function(".resource", Price::One, |of| next(of, Stage::Group, Stage::Resource, |question, resource| question.wish.resource = resource)),
     function(".subresource", Price::One, |of| {
         next(of, Stage::Resource, Stage::Resource, |question, subresource| question.wish.subresource = subresource)
     }),

@@ -96,7 +96,9 @@ fn string<'a>(of: &[Val<'a>]) -> Outcome<'a> {
     let [of] = of else { return no_overload() };
     match of {
         Val::Text(_) => Ok(of.clone()),
-        Val::Bytes(bytes) => std::str::from_utf8(bytes).map(Val::text).map_err(|_| Fault::new("invalid UTF-8 in bytes, cannot convert to string")),
+        Val::Bytes(bytes) => {
+            std::str::from_utf8(bytes).map(Val::text).map_err(|_| Fault::new("invalid UTF-8 in bytes, cannot convert to string"))
+        }
         of => plain(of).map(Val::text).ok_or(Fault::NoSuchOverload),
     }
 }

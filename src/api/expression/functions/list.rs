@@ -9,27 +9,37 @@ use crate::api::expression::value::{List, Val};
 const LONGEST_RANGE: i64 = 1_000_000;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    function(".isSorted", Price::Items, |of| listed(of, |list| {
-        let sorted = items(list).windows(2).map(|pair| pair[0].compare(&pair[1]).map(Ordering::is_le)).collect::<Option<Vec<_>>>();
-        sorted.map(|pairs| Val::Bool(pairs.into_iter().all(|one| one))).ok_or(Fault::NoSuchOverload)
-    })),
-    function(".sum", Price::Items, |of| listed(of, |list| {
-        let mut items = list.iter();
-        let Some(first) = items.next() else { return Ok(Val::Int(0)) };
-        items.try_fold(first, |sum, item| operator::add(&[sum, item]))
-    })),
+    function(".isSorted", Price::Items, |of| {
+        listed(of, |list| {
+            let sorted = items(list).windows(2).map(|pair| pair[0].compare(&pair[1]).map(Ordering::is_le)).collect::<Option<Vec<_>>>();
+            sorted.map(|pairs| Val::Bool(pairs.into_iter().all(|one| one))).ok_or(Fault::NoSuchOverload)
+        })
+    }),
+    function(".sum", Price::Items, |of| {
+        listed(of, |list| {
+            let mut items = list.iter();
+            let Some(first) = items.next() else { return Ok(Val::Int(0)) };
+            items.try_fold(first, |sum, item| operator::add(&[sum, item]))
+        })
+    }),
     function(".min", Price::Items, |of| listed(of, |list| extreme(list, "min", Ordering::Less))),
     function(".max", Price::Items, |of| listed(of, |list| extreme(list, "max", Ordering::Greater))),
     function(".sort", Price::Items, |of| listed(of, sort)),
-    function(".distinct", Price::Pairs, |of| listed(of, |list| {
-        let mut distinct: Vec<Val> = Vec::new();
-        list.iter().for_each(|item| if !distinct.contains(&item) { distinct.push(item) });
-        Ok(Val::list(distinct))
-    })),
+    function(".distinct", Price::Pairs, |of| {
+        listed(of, |list| {
+            let mut distinct: Vec<Val> = Vec::new();
+            list.iter().for_each(|item| {
+                if !distinct.contains(&item) {
+                    distinct.push(item)
+                }
+            });
+            Ok(Val::list(distinct))
+        })
+    }),
     function(".first", Price::One, |of| listed(of, |list| Ok(list.get(0).map_or(Val::Optional(None), Val::some)))),
-    function(".last", Price::One, |of| listed(of, |list| {
-        Ok(list.len().checked_sub(1).and_then(|last| list.get(last)).map_or(Val::Optional(None), Val::some))
-    })),
+    function(".last", Price::One, |of| {
+        listed(of, |list| Ok(list.len().checked_sub(1).and_then(|last| list.get(last)).map_or(Val::Optional(None), Val::some)))
+    }),
     function(".flatten", Price::Items, |of| match of {
         [Val::List(list)] => Ok(Val::list(flat(list, 1))),
         [Val::List(_), Val::Int(depth)] if *depth < 0 => Err(Fault::new("level must be non-negative")),
@@ -111,7 +121,9 @@ fn slice<'a>(of: &[Val<'a>]) -> Outcome<'a> {
     let length = list.len() as i64;
     match (from, to) {
         (from, to) if *from < 0 || *to < 0 => Err(Fault::new(format!("cannot slice({from}, {to}), negative indexes not supported"))),
-        (from, to) if from > to => Err(Fault::new(format!("cannot slice({from}, {to}), start index must be less than or equal to end index"))),
+        (from, to) if from > to => {
+            Err(Fault::new(format!("cannot slice({from}, {to}), start index must be less than or equal to end index")))
+        }
         (from, to) if length < *to => Err(Fault::new(format!("cannot slice({from}, {to}), list is length {length}"))),
         (from, to) => Ok(Val::list(items(list)[*from as usize..*to as usize].to_vec())),
     }

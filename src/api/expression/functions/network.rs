@@ -59,11 +59,11 @@ fn ip<'a>(of: &[Val<'a>], give: fn(IpAddr) -> Val<'a>) -> Outcome<'a> {
 }
 
 fn address(text: &str) -> Result<IpAddr, String> {
-    let parsed: IpAddr = text.parse().map_err(|_| format!("IP Address {text:?} parse error during conversion from string: ParseAddr({text:?}): unable to parse IP"))?;
+    let parsed: IpAddr = text
+        .parse()
+        .map_err(|_| format!("IP Address {text:?} parse error during conversion from string: ParseAddr({text:?}): unable to parse IP"))?;
     match parsed {
-        IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => {
-            Err(format!("IPv4-mapped IPv6 address {text:?} is not allowed"))
-        }
+        IpAddr::V6(address) if address.to_ipv4_mapped().is_some() => Err(format!("IPv4-mapped IPv6 address {text:?} is not allowed")),
         parsed => Ok(parsed),
     }
 }
@@ -76,7 +76,9 @@ fn range(text: &str) -> Result<(IpAddr, u8), String> {
     let is_plain = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit()) && (prefix == "0" || !prefix.starts_with('0'));
     match prefix.parse() {
         Ok(prefix) if is_plain && prefix <= most => Ok((address, prefix)),
-        _ => Err(format!("network address parse error during conversion from string: netip.ParsePrefix({text:?}): prefix length out of range")),
+        _ => Err(format!(
+            "network address parse error during conversion from string: netip.ParsePrefix({text:?}): prefix length out of range"
+        )),
     }
 }
 

@@ -77,9 +77,7 @@ fn subtract<'a>(pair: &[Val<'a>]) -> Outcome<'a> {
         [Val::Int(a), Val::Int(b)] => whole(a.checked_sub(*b), OVERFLOW),
         [Val::Uint(a), Val::Uint(b)] => natural(a.checked_sub(*b), UNSIGNED),
         [Val::Double(a), Val::Double(b)] => Ok(Val::Double(a - b)),
-        [Val::Timestamp(at), Val::Duration(by)] => {
-            at.checked_sub(*by).map(Val::Timestamp).map_err(|_| Fault::new("timestamp overflow"))
-        }
+        [Val::Timestamp(at), Val::Duration(by)] => at.checked_sub(*by).map(Val::Timestamp).map_err(|_| Fault::new("timestamp overflow")),
         [Val::Timestamp(a), Val::Timestamp(b)] => Ok(Val::Duration(a.duration_since(*b))),
         [Val::Duration(a), Val::Duration(b)] => a.checked_sub(*b).map(Val::Duration).ok_or_else(|| Fault::new("duration overflow")),
         _ => no_overload(),

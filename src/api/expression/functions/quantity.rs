@@ -56,7 +56,9 @@ fn sum<'a>(of: &[Val<'a>], total: fn(&Quantity, Quantity) -> Quantity) -> Outcom
 /// The order of two quantities, or of two versions.
 fn ordered<'a>(of: &[Val<'a>], give: fn(Ordering) -> Val<'a>) -> Outcome<'a> {
     match of {
-        [a @ Val::Quantity(_), b @ Val::Quantity(_)] | [a @ Val::Semver(_), b @ Val::Semver(_)] => a.compare(b).map(give).ok_or(Fault::NoSuchOverload),
+        [a @ Val::Quantity(_), b @ Val::Quantity(_)] | [a @ Val::Semver(_), b @ Val::Semver(_)] => {
+            a.compare(b).map(give).ok_or(Fault::NoSuchOverload)
+        }
         _ => no_overload(),
     }
 }

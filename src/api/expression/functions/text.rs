@@ -119,9 +119,7 @@ fn index_of<'a>(of: &[Val<'a>], from_the_end: bool) -> Outcome<'a> {
 fn replace<'a>(of: &[Val<'a>]) -> Outcome<'a> {
     let (text, from, to, most) = match of {
         [Val::Text(text), Val::Text(from), Val::Text(to)] => (text, from, to, usize::MAX),
-        [Val::Text(text), Val::Text(from), Val::Text(to), Val::Int(most)] => {
-            (text, from, to, usize::try_from(*most).unwrap_or(usize::MAX))
-        }
+        [Val::Text(text), Val::Text(from), Val::Text(to), Val::Int(most)] => (text, from, to, usize::try_from(*most).unwrap_or(usize::MAX)),
         _ => return no_overload(),
     };
     let places = if from.is_empty() { text.chars().count() + 1 } else { text.matches(&**from).count() };
@@ -236,13 +234,37 @@ fn formatted(clause: char, precision: usize, argument: &Val) -> Result<String, F
         ('f', Val::Double(number)) => format!("{number:.precision$}"),
         ('f', Val::Int(number)) => format!("{:.precision$}", *number as f64),
         ('e', Val::Double(number)) => format!("{number:.precision$e}"),
-        ('b', Val::Int(number)) => if *number < 0 { format!("-{:b}", number.unsigned_abs()) } else { format!("{number:b}") },
+        ('b', Val::Int(number)) => {
+            if *number < 0 {
+                format!("-{:b}", number.unsigned_abs())
+            } else {
+                format!("{number:b}")
+            }
+        }
         ('b', Val::Uint(number)) => format!("{number:b}"),
         ('b', Val::Bool(truth)) => u8::from(*truth).to_string(),
-        ('o', Val::Int(number)) => if *number < 0 { format!("-{:o}", number.unsigned_abs()) } else { format!("{number:o}") },
+        ('o', Val::Int(number)) => {
+            if *number < 0 {
+                format!("-{:o}", number.unsigned_abs())
+            } else {
+                format!("{number:o}")
+            }
+        }
         ('o', Val::Uint(number)) => format!("{number:o}"),
-        ('x', Val::Int(number)) => if *number < 0 { format!("-{:x}", number.unsigned_abs()) } else { format!("{number:x}") },
-        ('X', Val::Int(number)) => if *number < 0 { format!("-{:X}", number.unsigned_abs()) } else { format!("{number:X}") },
+        ('x', Val::Int(number)) => {
+            if *number < 0 {
+                format!("-{:x}", number.unsigned_abs())
+            } else {
+                format!("{number:x}")
+            }
+        }
+        ('X', Val::Int(number)) => {
+            if *number < 0 {
+                format!("-{:X}", number.unsigned_abs())
+            } else {
+                format!("{number:X}")
+            }
+        }
         ('x', Val::Uint(number)) => format!("{number:x}"),
         ('X', Val::Uint(number)) => format!("{number:X}"),
         ('x', Val::Text(text)) => text.bytes().map(|byte| format!("{byte:02x}")).collect(),

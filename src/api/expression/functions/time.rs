@@ -37,9 +37,7 @@ fn duration<'a>(of: &[Val<'a>]) -> Outcome<'a> {
     match of {
         [Val::Duration(by)] => Ok(Val::Duration(*by)),
         [Val::Int(nanoseconds)] => Ok(Val::Duration(SignedDuration::from_nanos(*nanoseconds))),
-        [Val::Text(text)] => {
-            parse(text).map(Val::Duration).ok_or_else(|| Fault::new(format!("time: invalid duration {:?}", &**text)))
-        }
+        [Val::Text(text)] => parse(text).map(Val::Duration).ok_or_else(|| Fault::new(format!("time: invalid duration {:?}", &**text))),
         _ => no_overload(),
     }
 }
@@ -120,4 +118,3 @@ fn either<'a>(of: &[Val<'a>], read: fn(&Zoned) -> i64, count: fn(&SignedDuration
         of => part(of, read),
     }
 }
-

@@ -19,9 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function(".getScheme", Price::One, |of| part(of, |url| url.uri.scheme_str().unwrap_or_default().to_owned())),
     function(".getHost", Price::One, |of| part(of, |url| url.uri.authority().map(|all| all.as_str().to_owned()).unwrap_or_default())),
-    function(".getHostname", Price::One, |of| {
-        part(of, |url| url.uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned())
-    }),
+    function(".getHostname", Price::One, |of| part(of, |url| url.uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned())),
     function(".getPort", Price::One, |of| part(of, |url| url.uri.port().map(|port| port.as_str().to_owned()).unwrap_or_default())),
     function(".getEscapedPath", Price::One, |of| part(of, Url::path)),
     function(".getQuery", Price::One, query),
