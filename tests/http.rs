@@ -7,4 +7,5 @@ mod http {
     mod requests;
     mod site;
     mod watches;
+    mod webhooks;
 }
