@@ -10,4 +10,5 @@ mod http {
     mod roles;
     mod site;
     mod watches;
+    mod webhooks;
 }

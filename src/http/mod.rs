@@ -27,6 +27,7 @@ pub mod server;
 mod spdy;
 mod streams;
 mod verbs;
+pub mod webhook_client;
 mod why;
 
 pub use door::Door;

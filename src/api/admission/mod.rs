@@ -6,9 +6,11 @@ mod claim_resize;
 mod default_class;
 mod default_toleration_seconds;
 mod device_access;
+pub mod extension;
 mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
+mod pod_security;
 mod priority;
 mod resource_quota;
 mod runtime_class;
@@ -37,6 +39,7 @@ pub enum Operation {
 }
 
 /// A write that asks to be admitted.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     pub kind: &'a Kind,
     pub operation: Operation,
@@ -49,7 +52,7 @@ pub struct Request<'a> {
     pub old: Option<&'a Value>,
     pub snapshot: &'a Snapshot<Object>,
     /// A suffix for a generated name.
-    pub suffix: &'a dyn Fn() -> String,
+    pub suffix: &'a (dyn Fn() -> String + Sync),
 }
 
 impl Request<'_> {
@@ -105,14 +108,15 @@ pub fn mutate(request: &Request, object: &mut Value) -> Result<(), Status> {
     MUTATING.iter().try_for_each(|plugin| plugin(request, object))
 }
 
-/// The last word on a complete object, or (`None`) on a deletion.
-pub fn judge(request: &Request, object: Option<&Value>) -> Result<(), Status> {
+/// The word of what is built in on a complete object, or (`None`) on a deletion; gives warnings.
+pub fn judge(request: &Request, object: Option<&Value>) -> Result<Vec<String>, Status> {
     if request.operation == Operation::Delete {
         namespace_lifecycle::admit(request)?;
         restrict_node(request, None)?;
     }
     if request.kind.custom.is_some() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    VALIDATING.iter().try_for_each(|plugin| plugin(request, object))
+    VALIDATING.iter().try_for_each(|plugin| plugin(request, object))?;
+    object.map_or(Ok(Vec::new()), |object| pod_security::judge(request, object))
 }

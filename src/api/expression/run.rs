@@ -46,10 +46,7 @@ impl<'a> Run<'_, 'a> {
             Node::Has(of, field) => {
                 let of = self.node(of)?;
                 self.budget.spend(1)?;
-                Ok(Val::Bool(match &of {
-                    Val::Optional(of) => of.as_deref().is_some_and(|of| field_of(of, field).is_some()),
-                    of => field_of(of, field).is_some(),
-                }))
+                Ok(Val::Bool(has(&of, field)))
             }
             Node::Index(parts) => {
                 let (of, key) = (self.node(&parts[0])?, self.node(&parts[1])?);
@@ -65,10 +62,7 @@ impl<'a> Run<'_, 'a> {
             Node::Map(entries) => self.map(entries),
             Node::Not(of) => {
                 self.budget.spend(1)?;
-                match self.node(of)? {
-                    Val::Bool(truth) => Ok(Val::Bool(!truth)),
-                    _ => Err(Fault::NoSuchOverload),
-                }
+                if let Val::Bool(truth) = self.node(of)? { Ok(Val::Bool(!truth)) } else { Err(Fault::NoSuchOverload) }
             }
             Node::NotFalse(of) => {
                 self.budget.spend(1)?;
@@ -96,14 +90,18 @@ impl<'a> Run<'_, 'a> {
                 let value = self.node(&parts[0])?;
                 self.within([value], &parts[1])
             }
-            Node::OptMap(parts, flat) => match self.node(&parts[0])? {
-                Val::Optional(None) => Ok(Val::Optional(None)),
-                Val::Optional(Some(value)) => {
-                    let made = self.within([(*value).clone()], &parts[1])?;
-                    Ok(if *flat { made } else { Val::some(made) })
-                }
-                _ => Err(Fault::NoSuchOverload),
-            },
+            Node::OptMap(parts, flat) => self.opt_map(parts, *flat),
+        }
+    }
+
+    fn opt_map(&mut self, parts: &'a [Node; 2], flat: bool) -> Outcome<'a> {
+        match self.node(&parts[0])? {
+            Val::Optional(None) => Ok(Val::Optional(None)),
+            Val::Optional(Some(value)) => {
+                let made = self.within([(*value).clone()], &parts[1])?;
+                Ok(if flat { made } else { Val::some(made) })
+            }
+            _ => Err(Fault::NoSuchOverload),
         }
     }
 
@@ -320,6 +318,14 @@ fn items<'a>(range: &Val<'a>, names: usize) -> Result<Vec<(Val<'a>, Option<Val<'
 
 fn field_of<'a>(of: &Val<'a>, field: &str) -> Option<Val<'a>> {
     if let Val::Map(map) = of { map.field(field) } else { None }
+}
+
+/// Whether a field is there; what is no map has none.
+fn has(of: &Val, field: &str) -> bool {
+    match of {
+        Val::Optional(of) => of.as_deref().is_some_and(|of| field_of(of, field).is_some()),
+        of => field_of(of, field).is_some(),
+    }
 }
 
 fn select<'a>(of: &Val<'a>, field: &str) -> Outcome<'a> {

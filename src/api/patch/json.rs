@@ -11,7 +11,7 @@ const OPERATIONS_MAX: usize = 10_000;
 const COPIED_MAX: usize = 3 << 20;
 
 /// Applies all operations, or fails half way.
-pub(super) fn apply(object: &mut Value, patch: &Value) -> Result<(), Status> {
+pub fn apply(object: &mut Value, patch: &Value) -> Result<(), Status> {
     let Value::Array(operations) = patch else {
         let found = if patch.is_object() { "object" } else { "value" };
         let why = format!("error decoding patch: json: cannot unmarshal {found} into Go value of type jsonpatch.Patch");

@@ -13,6 +13,7 @@ use crate::api::schema::{Decoded, Dialect, Target, TypeRef, examine};
 use crate::api::status::{Reason, Status};
 use crate::api::validation::{ErrorList, FieldErrorKind};
 
+pub use json::apply as json_patch;
 pub use three_way::three_way;
 
 /// What `patch` makes of an object: decoded, not yet completed by defaults nor validated. `strict` is what strict decoding has against the

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::metadata::{self, metadata, text};
 use super::{ATTEMPTS, Api, Call, Target, addresses, key, sealed, shown, tracking};
+use crate::api::admission::extension::Part;
 use crate::api::admission::{self, Operation, Request};
 use crate::api::authorization::{RequestInfo, Resource, forbidden, judge_grant};
 use crate::api::kinds::{KindRef, Subresource};
@@ -45,7 +46,7 @@ impl Api {
         let asked = addresses::asked(kind, &draft);
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
-            let writes = self.prepare_new(call, kind, &snapshot, &mut draft)?;
+            let writes = self.prepare_new(call, kind, &snapshot, &mut draft).await?;
             metadata(&mut draft).extend(managed.clone().map(|managed| ("managedFields".to_owned(), managed)));
             let object = sealed(kind, draft)?;
             match self.add(call, kind, &snapshot, object.clone(), writes).await? {
@@ -67,7 +68,7 @@ impl Api {
     }
 
     /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object.
-    fn prepare_new(
+    async fn prepare_new(
         &self,
         call: &Call,
         kind: &KindRef,
@@ -76,6 +77,7 @@ impl Api {
     ) -> Result<Vec<Write<Object>>, Status> {
         let meta = metadata(draft);
         let (namespace, name) = (text(meta, "namespace").to_owned(), text(meta, "name").to_owned());
+        let suffix = || self.suffix();
         let request = Request {
             kind,
             operation: Operation::Create,
@@ -85,9 +87,9 @@ impl Api {
             user: &call.user,
             old: None,
             snapshot,
-            suffix: &|| self.suffix(),
+            suffix: &suffix,
         };
-        admission::mutate(&request, draft)?;
+        self.complete(call, &request, Part::WHOLE, draft).await?;
         judge_grant(self.authorizer(), &request, draft)?;
         self.begin(kind, draft);
         if kind.has(Subresource::Status) && !kind.traits.status_on_create {
@@ -104,7 +106,7 @@ impl Api {
         }
         verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = self.allocate(kind, snapshot, None, draft)?;
-        admission::judge(&request, Some(draft))?;
+        self.approve(call, &request, Part::WHOLE, draft).await?;
         beside.extend(admission::charge(&request, draft)?);
         Ok(beside)
     }

@@ -40,7 +40,7 @@ impl Api {
             let snapshot = self.fresh().await?;
             let old = snapshot.get(&target.key()).ok_or_else(|| not_found(kind, name))?;
             preconditions(target, options, old)?;
-            self.admit_deletion(user, target, &snapshot)?;
+            self.admit_deletion(user, target, &snapshot, options).await?;
             let Some(marked) = mark(kind, old, options) else {
                 return Ok(Deleted { object: shown(kind, old), gone: false });
             };
@@ -61,20 +61,19 @@ impl Api {
     }
 
     /// What admission has against a deletion.
-    pub(super) fn admit_deletion(&self, user: &User, target: &Target, snapshot: &Snapshot<Object>) -> Result<(), Status> {
+    pub(super) async fn admit_deletion(
+        &self,
+        user: &User,
+        target: &Target,
+        snapshot: &Snapshot<Object>,
+        options: &DeleteOptions,
+    ) -> Result<(), Status> {
+        let suffix = || self.suffix();
         let Target { kind, namespace, name, .. } = target;
-        let request = Request {
-            kind,
-            operation: Operation::Delete,
-            subresource: None,
-            namespace,
-            name,
-            user,
-            old: None,
-            snapshot,
-            suffix: &|| self.suffix(),
-        };
-        admission::judge(&request, None)
+        let request =
+            Request { kind, operation: Operation::Delete, subresource: None, namespace, name, user, old: None, snapshot, suffix: &suffix };
+        admission::judge(&request, None)?;
+        self.consult_about_deletion(&request, options).await
     }
 }
 

@@ -21,7 +21,7 @@ impl Api {
         for _ in 0..ATTEMPTS {
             let snapshot = self.fresh().await?;
             let old = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
-            self.admit_deletion(&call.user, &whole, &snapshot)?;
+            self.admit_deletion(&call.user, &whole, &snapshot, &options).await?;
             if options.dry_run {
                 return self.delete(&call.user, &whole, &options).await.map(drop);
             }

@@ -6,6 +6,7 @@
 //! Architecture invariant: nothing else commits objects to the store.
 
 mod addresses;
+mod admit;
 mod binding;
 mod call;
 mod continue_token;
@@ -47,6 +48,7 @@ pub use restore::adopted;
 pub use target::Target;
 pub use update::Updated;
 
+use super::admission::extension::{Caller, Catalog};
 use super::authorization::Authorizer;
 use super::custom::Definitions;
 use super::kinds::{Kind, KindRef, Registry};
@@ -66,6 +68,7 @@ struct Inner {
     entropy: Mutex<Entropy>,
     settings: Settings,
     authorizer: Authorizer,
+    catalog: Catalog,
 }
 
 /// What an [`Api`] is set up with.
@@ -76,6 +79,8 @@ pub struct Settings {
     pub tokens: Option<Arc<Tokens>>,
     /// What is given before chance is asked.
     pub identities: Option<Arc<dyn Identities>>,
+    /// How webhooks are reached; without it none is.
+    pub webhooks: Option<Arc<dyn Caller>>,
 }
 
 /// The names and UIDs that objects have been given before: those of a run that is lived through again.
@@ -96,7 +101,8 @@ const ATTEMPTS: usize = 64;
 impl Api {
     pub fn new(store: Arc<dyn Store<Object>>, entropy: Entropy, settings: Settings) -> Self {
         let (entropy, authorizer) = (Mutex::new(entropy), Authorizer::new(store.clone()));
-        Self(Arc::new(Inner { store, definitions: Definitions::default(), entropy, settings, authorizer }))
+        let (definitions, catalog) = (Definitions::default(), Catalog::default());
+        Self(Arc::new(Inner { store, definitions, entropy, settings, authorizer, catalog }))
     }
 
     pub fn store(&self) -> &Arc<dyn Store<Object>> {

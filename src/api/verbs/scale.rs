@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::update::{Manner, Reach, Tracking};
 use super::{Api, Call, Target, tracking};
+use crate::api::admission::extension::Part;
+use crate::api::admission::{self, Request};
 use crate::api::custom::Scale;
 use crate::api::kinds::{Kind, Subresource};
 use crate::api::object::Object;
@@ -34,7 +36,7 @@ impl Api {
         mut change: impl FnMut(&Object, &Value) -> Result<Value, Status>,
     ) -> Result<Object, Status> {
         let whole = Target { subresource: None, ..target.clone() };
-        let manner = Manner { reach: Reach::Object, tracking: Tracking::Update(Subresource::Scale.name()) };
+        let manner = Manner { reach: Reach::Object, tracking: Tracking::Update(Subresource::Scale.name()), scales: true };
         let changed = self
             .modify(call, &whole, manner, |old, value| {
                 let shown = scale(&target.kind, old)?;
@@ -77,6 +79,21 @@ impl Api {
         }
         let whole = Target { subresource: None, ..target.clone() };
         scale(kind, &self.apply_to(call, &whole, Subresource::Scale.name(), &wanted).await?)
+    }
+}
+
+impl Api {
+    /// Validating admission of another number of replicas: what is built in looks at the whole, those who are declared at the scale.
+    pub(super) async fn approve_scale(&self, call: &Call, request: &Request<'_>, new: &Value) -> Result<(), Status> {
+        admission::judge(request, Some(new))?.into_iter().for_each(|warning| call.warn(warning));
+        let shown = |whole: &Value| -> Result<Value, Status> {
+            let object = Object::from_value(whole.clone()).map_err(Status::internal)?;
+            Ok(scale(request.kind, &object)?.value())
+        };
+        let (old, new) = (request.old.map(shown).transpose()?, shown(new)?);
+        let request = Request { old: old.as_ref(), ..*request };
+        let part = Part { subresource: Subresource::Scale.name(), kind: Some(("autoscaling", "v1", "Scale")) };
+        self.consult(call, &request, part, Some(&new)).await
     }
 }
 

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Api, Call, Target};
+use crate::api::admission::extension::Part;
+use crate::api::admission::{Operation, Request};
 use crate::api::kinds::Subresource;
 use crate::api::object::Object;
 use crate::api::status::Status;
@@ -27,6 +29,7 @@ impl Api {
     /// # Errors
     /// `MethodNotAllowed` for a subresource that takes no orders; what the order's own rules refuse.
     pub async fn create_subresource(&self, call: &Call, target: &Target, body: Value) -> Result<Value, Status> {
+        self.consult_about_order(call, target, &body).await?;
         match target.subresource {
             Some(Subresource::Binding) => self.bind(call, target, &body).await?,
             Some(Subresource::Eviction) => self.evict(call, target, &body).await?,
@@ -34,5 +37,30 @@ impl Api {
             _ => return Err(Status::method_not_allowed()),
         }
         Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}))
+    }
+
+    /// Policies and validating webhooks have their say on what is posted.
+    async fn consult_about_order(&self, call: &Call, target: &Target, body: &Value) -> Result<(), Status> {
+        let (subresource, sent) = match target.subresource {
+            Some(Subresource::Binding) => (Subresource::Binding, ("", "v1", "Binding")),
+            Some(Subresource::Eviction) => (Subresource::Eviction, ("policy", "v1", "Eviction")),
+            Some(Subresource::Token) => (Subresource::Token, ("authentication.k8s.io", "v1", "TokenRequest")),
+            _ => return Ok(()),
+        };
+        let snapshot = self.fresh().await?;
+        let suffix = || self.suffix();
+        let request = Request {
+            kind: &target.kind,
+            operation: Operation::Create,
+            subresource: target.subresource,
+            namespace: &target.namespace,
+            name: &target.name,
+            user: &call.user,
+            old: None,
+            snapshot: &snapshot,
+            suffix: &suffix,
+        };
+        let part = Part { subresource: subresource.name(), kind: Some(sent) };
+        self.consult(call, &request, part, Some(body)).await
     }
 }

@@ -131,7 +131,8 @@ impl Api {
 
     /// Applies to an object that is there, through a subresource if its name is not empty.
     pub(super) async fn apply_to(&self, call: &Call, target: &Target, by: &str, applied: &Value) -> Result<Object, Status> {
-        self.modify(call, target, Manner::APPLY, |_, before| {
+        let manner = Manner { scales: by == Subresource::Scale.name(), ..Manner::APPLY };
+        self.modify(call, target, manner, |_, before| {
             let mut old = before.clone();
             let known = metadata(&mut old).remove("managedFields").unwrap_or_default();
             let (mut new, managed) = self.applied(call, target, by, &old, Managed::known(&known), applied)?;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::list::parse_revision;
 use super::metadata::{self, metadata, text};
 use super::{ATTEMPTS, Api, Call, Target, addresses, modified, not_found, sealed, shown, tracking};
+use crate::api::admission::extension::Part;
 use crate::api::admission::{self, Operation, Request};
 use crate::api::authorization::{judge_grant, judge_signer};
 use crate::api::kinds::{Kind, KindRef, Subresource};
@@ -45,7 +46,7 @@ impl Api {
         let names_version = matches!(revision, Ok(Some(revision)) if revision > Revision(0));
         let mut body = Some(body);
         let object = self
-            .modify(call, target, Manner::of_update(target), |old, _| {
+            .modify(call, target, self.manner(target), |old, _| {
                 let current = old.meta().uid.as_str();
                 if !uid.is_empty() && uid != current {
                     return Err(wrong_uid(target, &uid, current));
@@ -56,6 +57,11 @@ impl Api {
             })
             .await?;
         Ok(Updated { object, created: false })
+    }
+
+    /// Who is asked about a write is shown the whole object.
+    fn manner(&self, target: &Target) -> Manner {
+        if self.asks_others(&self.store().snapshot()) { Manner::patch(target) } else { Manner::of_update(target) }
     }
 
     /// Makes an object of the server's own be as the body says, whether it is there or not. Nobody judges it.
@@ -106,7 +112,7 @@ impl Api {
             if pinned.is_some_and(|revision| revision != old.revision()) && !unchecked {
                 return Err(modified(&target.kind, &target.name));
             }
-            let (beside, managed) = self.prepare_changed(call, target, manner, &snapshot, &mut new, (&before, &known))?;
+            let (beside, managed) = self.prepare_changed(call, target, manner, &snapshot, &mut new, (&before, &known)).await?;
             let managed = if tracking::says_the_same(&known, managed.as_ref()) { Some(known.clone()) } else { managed };
             metadata(&mut new).extend(managed.map(|managed| ("managedFields".to_owned(), managed)));
             if !known.is_null() {
@@ -121,7 +127,7 @@ impl Api {
 
     /// Admission, what the server decides on, and the judgments; gives what has to be written beside the object, and its `managedFields`,
     /// which neither object has meanwhile.
-    fn prepare_changed(
+    async fn prepare_changed(
         &self,
         call: &Call,
         target: &Target,
@@ -136,6 +142,7 @@ impl Api {
             Tracking::Update(by) => tracking::track(call, target, by, known, old, new),
             Tracking::Applied => metadata(new).remove("managedFields"),
         };
+        let suffix = || self.suffix();
         let request = Request {
             kind,
             operation: Operation::Update,
@@ -145,9 +152,14 @@ impl Api {
             user: &call.user,
             old: Some(old),
             snapshot,
-            suffix: &|| self.suffix(),
+            suffix: &suffix,
         };
-        admission::mutate(&request, new)?;
+        let part = Part { subresource: subresource.map(Subresource::name).unwrap_or_default(), kind: None };
+        if manner.scales {
+            admission::mutate(&request, new)?;
+        } else {
+            self.complete(call, &request, part, new).await?;
+        }
         metadata::carry_over(new, old);
         judge_grant(self.authorizer(), &request, new)?;
         keep(kind, *subresource, new, old);
@@ -167,7 +179,11 @@ impl Api {
         verdict.warnings.into_iter().for_each(|warning| call.warn(warning));
         let mut beside = if subresource.is_none() { self.allocate(kind, snapshot, Some(old), new)? } else { Vec::new() };
         judge_signer(self.authorizer(), &request, new)?;
-        admission::judge(&request, Some(new))?;
+        if manner.scales {
+            self.approve_scale(call, &request, new).await?;
+        } else {
+            self.approve(call, &request, part, new).await?;
+        }
         beside.extend(admission::charge(&request, new)?);
         Ok((beside, managed))
     }
@@ -208,6 +224,8 @@ impl Api {
 pub(super) struct Manner {
     pub reach: Reach,
     pub tracking: Tracking,
+    /// Only the number of replicas is written, and that is what is asked about.
+    pub scales: bool,
 }
 
 /// How it comes to be known who manages the fields that change.
@@ -220,10 +238,11 @@ pub(super) enum Tracking {
 }
 
 impl Manner {
-    pub const APPLY: Self = Self { reach: Reach::Object, tracking: Tracking::Applied };
+    pub const APPLY: Self = Self { reach: Reach::Object, tracking: Tracking::Applied, scales: false };
 
     pub fn patch(target: &Target) -> Self {
-        Self { reach: Reach::Object, tracking: Tracking::Update(target.subresource.map(Subresource::name).unwrap_or_default()) }
+        let tracking = Tracking::Update(target.subresource.map(Subresource::name).unwrap_or_default());
+        Self { reach: Reach::Object, tracking, scales: false }
     }
 
     fn of_update(target: &Target) -> Self {

@@ -16,6 +16,7 @@ use super::{StoreKind, Up};
 use crate::actors::control_plane::{self, Clients, ControlPlane};
 use crate::actors::controllers;
 use crate::actors::scheduler::Diagnoses;
+use crate::api::admission::extension::Caller;
 use crate::api::bootstrap::bootstrap;
 use crate::api::client::ClientRef;
 use crate::api::kinds::Registry;
@@ -28,6 +29,7 @@ use crate::http::authentication::Authenticator;
 use crate::http::front::Front;
 use crate::http::identity::Identity;
 use crate::http::server;
+use crate::http::webhook_client::WebhookClient;
 use crate::runtime::clock::{self, Instant};
 use crate::runtime::entropy::Entropy;
 use crate::runtime::network::Cidr;
@@ -71,7 +73,8 @@ impl Process {
         let store = store(engine, &root, &recorder)?;
         check_service_range(&store.snapshot(), options.service_cidr)?;
         let ranges = ServiceRanges { cluster_ips: options.service_cidr, ..ServiceRanges::default() };
-        let settings = Settings { ranges, tokens: Some(identity.tokens.clone()), ..Settings::default() };
+        let webhooks: Arc<dyn Caller> = Arc::new(WebhookClient::default());
+        let settings = Settings { ranges, tokens: Some(identity.tokens.clone()), webhooks: Some(webhooks), ..Settings::default() };
         let api = Api::new(store.clone(), entropy.split("api"), settings);
         bootstrap(&api, advertised(address)).await?;
         // What happened before anybody could watch is nobody's history.

@@ -174,14 +174,14 @@ fn se_linux(pod: &Pod, standard: &Standard) -> Option<Violation> {
         "container_engine_t" => !standard.is_since(31),
         _ => true,
     };
-    let is_bad = |context: &Value| {
-        is_bad_type(&text(context, "type")) || !text(context, "user").is_empty() || !text(context, "role").is_empty()
-    };
+    let is_bad =
+        |context: &Value| is_bad_type(&text(context, "type")) || !text(context, "user").is_empty() || !text(context, "role").is_empty();
     let setters = pod.setters(is_bad);
     if setters.is_empty() {
         return None;
     }
-    let contexts: Vec<&Value> = std::iter::once(pod.context()).chain(pod.containers().map(|container| &container["securityContext"])).collect();
+    let contexts: Vec<&Value> =
+        std::iter::once(pod.context()).chain(pod.containers().map(|container| &container["securityContext"])).collect();
     let kinds: Vec<String> = contexts.iter().map(|context| text(context, "type")).filter(|kind| is_bad_type(kind)).collect();
     let kinds = distinct(kinds.iter().map(String::as_str));
     let mut data = Vec::new();

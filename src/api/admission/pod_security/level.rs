@@ -83,7 +83,11 @@ impl Policy {
             let key = format!("{PREFIX}{mode}");
             if let Some(text) = labels.get(&key) {
                 standard.level = level(text).unwrap_or_else(|| {
-                    errors.invalid(&Path::new("metadata.labels").key(&key), text.as_str(), "must be one of privileged, baseline, restricted");
+                    errors.invalid(
+                        &Path::new("metadata.labels").key(&key),
+                        text.as_str(),
+                        "must be one of privileged, baseline, restricted",
+                    );
                     otherwise
                 });
             }

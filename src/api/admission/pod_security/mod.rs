@@ -23,10 +23,10 @@ const SECCOMP_OF_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.
 
 /// Judges what is written; gives what the writer is to be warned of.
 pub(super) fn judge(request: &Request, object: &Value) -> Result<Vec<String>, Status> {
-    match (request.kind.group, request.kind.plural, request.subresource) {
+    match (request.kind.group(), request.kind.plural(), request.subresource) {
         ("", "namespaces", None) => namespace(request, object),
         ("", "pods", None | Some(Subresource::EphemeralContainers | Subresource::Resize)) => self::pod(request, object),
-        (_, _, None) => template_of(request.kind.group, request.kind.plural, object)
+        (_, _, None) => template_of(request.kind.group(), request.kind.plural(), object)
             .map_or(Ok(Vec::new()), |template| evaluate(request, template, false)),
         _ => Ok(Vec::new()),
     }
@@ -115,9 +115,8 @@ fn is_significant(new: &Value, old: &Value) -> bool {
 
 /// Labels must say what can be meant; whoever tightens what is enforced is told which pods would not have come in.
 fn namespace(request: &Request, object: &Value) -> Result<Vec<String>, Status> {
-    let labels = |object: &Value| -> BTreeMap<String, String> {
-        serde_json::from_value(object["metadata"]["labels"].clone()).unwrap_or_default()
-    };
+    let labels =
+        |object: &Value| -> BTreeMap<String, String> { serde_json::from_value(object["metadata"]["labels"].clone()).unwrap_or_default() };
     let (new, errors) = Policy::of(&labels(object));
     let old = request.old.map(|old| Policy::of(&labels(old)));
     if !errors.0.is_empty() && old.as_ref().is_none_or(|(_, former)| former.0 != errors.0) {

@@ -27,7 +27,9 @@ impl<'a> Pod<'a> {
     /// All its containers: those that come first, those that stay, those that are added.
     pub fn containers(&self) -> impl Iterator<Item = &'a Value> {
         let spec = self.spec;
-        ["initContainers", "containers", "ephemeralContainers"].into_iter().flat_map(move |list| spec[list].as_array().into_iter().flatten())
+        ["initContainers", "containers", "ephemeralContainers"]
+            .into_iter()
+            .flat_map(move |list| spec[list].as_array().into_iter().flatten())
     }
 
     pub fn context(&self) -> &'a Value {

@@ -5,17 +5,10 @@ use serde_json::Value;
 use super::level::{Check, Standard, check};
 use super::pod::{Pod, Violation, containers, distinct, name, plural, quoted, uses, violation};
 
-pub const CHECKS: [Check; 6] = [
-    check(8, privilege_escalation),
-    check(22, capabilities),
-    check(0, volumes),
-    check(0, non_root),
-    check(23, user),
-    check(19, seccomp),
-];
+pub const CHECKS: [Check; 6] =
+    [check(8, privilege_escalation), check(22, capabilities), check(0, volumes), check(0, non_root), check(23, user), check(19, seccomp)];
 
-const VOLUMES: [&str; 8] =
-    ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
+const VOLUMES: [&str; 8] = ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
 
 fn privilege_escalation(pod: &Pod, standard: &Standard) -> Option<Violation> {
     if standard.is_since(25) && pod.is_windows() {
@@ -37,9 +30,8 @@ fn capabilities(pod: &Pod, standard: &Standard) -> Option<Violation> {
         let list = container["securityContext"]["capabilities"][field].as_array().into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()
     };
-    let added = |container: &'_ Value| -> Vec<String> {
-        list(container, "add").into_iter().filter(|name| name != "NET_BIND_SERVICE").collect()
-    };
+    let added =
+        |container: &'_ Value| -> Vec<String> { list(container, "add").into_iter().filter(|name| name != "NET_BIND_SERVICE").collect() };
     let keeping = pod.containers_that(|container| !list(container, "drop").iter().any(|name| name == "ALL"));
     let adding = pod.containers_that(|container| !added(container).is_empty());
     let mut details = Vec::new();
