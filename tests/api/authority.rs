@@ -101,7 +101,7 @@ fn questions() -> Vec<RequestInfo> {
         BESIDES.iter().map(|(group, plural, below)| ((*group).into(), (*plural).into(), (*below).into())).collect();
     for kind in Registry::built_in().all() {
         let whole = ["".to_owned()].into_iter().chain(kind.subresources.iter().map(|below| below.name().to_owned()));
-        things.extend(whole.map(|below| (kind.group.to_owned(), kind.plural.to_owned(), below)));
+        things.extend(whole.map(|below| (kind.group().to_owned(), kind.plural().to_owned(), below)));
     }
     let mut all = Vec::new();
     for (group, plural, subresource) in things {

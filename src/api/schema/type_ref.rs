@@ -19,6 +19,16 @@ pub enum TypeRef<'a> {
     Custom(&'a Instances),
 }
 
+impl Schema {
+    /// The type's name in the facts, if it is known.
+    pub fn known(&self) -> Option<&'static str> {
+        match self {
+            Self::Known(name) => Some(name),
+            Self::Custom(_) => None,
+        }
+    }
+}
+
 impl<'a> From<&'a Schema> for TypeRef<'a> {
     fn from(schema: &'a Schema) -> Self {
         match schema {

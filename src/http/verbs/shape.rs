@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::api::kinds::Kind;
 use crate::api::object::Object;
-use crate::api::schema::{Facts, Schema};
+use crate::api::schema::Facts;
 use crate::api::status::Status;
 use crate::api::table::{self, IncludeObject};
 use crate::http::front::Exchange;
@@ -26,14 +26,14 @@ pub fn include(exchange: &Exchange) -> Result<IncludeObject, Status> {
 /// # Errors
 /// `NotAcceptable`.
 pub fn negotiate(exchange: &Exchange, kind: &Kind, streams: bool) -> Result<Representation, Status> {
-    exchange.negotiate(Offer::Objects { streams, binary: matches!(kind.schema, Schema::Known(name) if protobuf::is_encodable(name)) })
+    exchange.negotiate(Offer::Objects { streams, binary: kind.schema.known().is_some_and(protobuf::is_encodable) })
 }
 
 /// An object's message in protobuf. It may be of another kind than what it stands for: a scale.
 pub fn message<'a>(kind: &Kind, object: &'a Object) -> Result<&'a [u8], Unencodable> {
     object.encoded(|json| {
         let (api_version, name) = object.type_meta();
-        if let Schema::Known(schema) = kind.schema
+        if let Some(schema) = kind.schema.known()
             && (api_version, name) == (&*kind.api_version(), kind.kind())
         {
             return protobuf::object(schema, json);

@@ -10,7 +10,7 @@ use super::matching::Criteria;
 use crate::api::authorization::Authorizer;
 use crate::api::expression::authority::Question;
 use crate::api::expression::{Bindings, Budget, Environment, Fault, Program, Val};
-use crate::api::kinds::{Kind, Registry};
+use crate::api::kinds::Kind;
 use crate::api::object::Object;
 use crate::api::selector::LabelSelector;
 use crate::api::status::{Reason, Status};

@@ -153,7 +153,7 @@ mod tests {
             let Some(role) = body["roleRef"]["name"].as_str() else { continue };
             let kind = body["roleRef"]["kind"].as_str().unwrap();
             let is_it = |other: &&Default| {
-                other.kind.kind == kind && name(other) == role && (kind == "ClusterRole" || other.namespace == default.namespace)
+                other.kind.kind() == kind && name(other) == role && (kind == "ClusterRole" || other.namespace == default.namespace)
             };
             assert!(all.iter().any(|other| is_it(&other)), "{role}");
         }
