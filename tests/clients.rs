@@ -6,6 +6,7 @@ mod site;
 
 mod clients {
     mod containers;
+    mod go;
     mod node;
     mod python;
     mod stage;

@@ -1,7 +1,7 @@
 //! exec, logs and port-forward by every client, in containers that really run.
 
 use super::stage::play;
-use super::{node, python};
+use super::{go, node, python};
 use crate::site::{IMAGE, Site, has, import_image};
 
 /// What the stories speak to.
@@ -36,7 +36,7 @@ fn every_client_speaks_with_what_runs_in_a_container() {
     let mut site = Site::up(39, &["--runtime=docker"]);
     site.apply(&talker());
     site.ok(&["wait", "--namespace=story", "pod/talker", "--for=condition=Ready", "--timeout=60s"]);
-    for story in [python::story(), node::story()].into_iter().flatten() {
+    for story in [python::story(), node::story(), go::program("story")].into_iter().flatten() {
         let mut story = story;
         story.arg("containers");
         play(&mut site, story);

@@ -16,5 +16,5 @@ pub use decode::{Body, Decoded, Target, decode, decode_value};
 pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
-pub use go::written;
+pub use go::{written, written_finely};
 pub(in crate::api) use visit::Dialect;

@@ -172,7 +172,7 @@ def killed():
 
     def write():
         number = 0
-        while len(acknowledged) < 40 or not done.is_set():
+        while len(acknowledged) < 40 or not back.is_set():
             name, number = f"kept-{number}", number + 1
             try:
                 made = api.create_namespaced_config_map(NS, config_map(name, labels={"story": "kept"}))
@@ -180,7 +180,7 @@ def killed():
                 first_one.set()
             except Exception:
                 assert back.wait(DEADLINE), "the cluster did not come back"
-                done.set()
+        done.set()
 
     def look():
         begun = begin
