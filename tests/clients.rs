@@ -7,6 +7,7 @@ mod site;
 mod clients {
     mod containers;
     mod go;
+    mod kube_rs;
     mod node;
     mod python;
     mod stage;
