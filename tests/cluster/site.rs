@@ -1,25 +1,34 @@
 //! A started `kabuki up`, and the programs that speak to it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 
 const KABUKI: &str = env!("CARGO_BIN_EXE_kabuki");
 /// A root file system with nothing but busybox, imported into the engine under this name.
 pub const IMAGE: &str = "kabuki-test/web:1";
 
+/// Whether a test may not be skipped for want of this.
+pub fn is_required(need: &str) -> bool {
+    std::env::var("KABUKI_TEST_REQUIRE").is_ok_and(|required| required.split(',').any(|one| one == need))
+}
+
 /// Whether what a test needs is here. Says why it is skipped; under `KABUKI_TEST_REQUIRE` it fails instead.
 pub fn has(needs: &[&str]) -> bool {
-    let required = std::env::var("KABUKI_TEST_REQUIRE").unwrap_or_default();
     for need in needs {
         let here = match *need {
             "root" => nix::unistd::geteuid().is_root(),
             "docker" => succeeds("docker", &["info"]),
             "kubectl" => succeeds("kubectl", &["version", "--client"]),
+            "python" => succeeds("python3", &["-c", "import ensurepip, venv"]),
+            "node" => succeeds("node", &["--version"]) && succeeds("npm", &["--version"]),
+            "go" => succeeds("go", &["version"]),
             other => panic!("nothing is known of {other}"),
         };
         if !here {
-            assert!(!required.contains(need), "{need} is required, and is not here");
+            assert!(!is_required(need), "{need} is required, and is not here");
             println!("skipped: this test needs {need}, which is not here");
             return false;
         }
@@ -44,7 +53,7 @@ impl Site {
     /// `number` tells the clusters of this machine apart.
     pub fn up(number: u8, more: &[&str]) -> Self {
         let ranges = [format!("--pod-cidr=10.{}.0.0/16", 200 + number), format!("--service-cidr=10.{}.0.0/16", 100 + number)];
-        let mut arguments: Vec<String> = vec!["--listen=127.0.0.1:0".into()];
+        let mut arguments = vec![format!("--listen=127.0.0.1:{}", free_port())];
         arguments.extend(ranges);
         arguments.extend(more.iter().map(|&word| word.to_owned()));
         let directory = tempfile::tempdir().unwrap();
@@ -115,6 +124,20 @@ impl Drop for Site {
             eprintln!("down: {}", String::from_utf8_lossy(&down.stderr));
         }
     }
+}
+
+/// One to listen on again and again. It is below those that outgoing connections take: a client that tries to reach a server which is down
+/// could be given the very port.
+fn free_port() -> u16 {
+    let first = u16::try_from(std::process::id() % 12_000).unwrap();
+    let ports = (0..12_000).map(|next| 20_000 + (first + next) % 12_000);
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    // Two tests of one process must not choose the same before either listens.
+    static CHOSEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut chosen = CHOSEN.lock().unwrap();
+    let port = ports.into_iter().find(|port| !chosen.contains(port) && is_free(port)).expect("one of 12,000 ports is free");
+    chosen.insert(port);
+    port
 }
 
 fn start(directory: &Path, arguments: &[String]) -> (Child, Vec<String>) {

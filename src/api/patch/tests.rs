@@ -128,6 +128,7 @@ fn json_patches_change_what_their_pointers_name_or_nothing() {
     let replaced = patched(json!([{"op": "replace", "path": "/data/b", "value": "2"}])).unwrap().value;
     assert_eq!(replaced["data"], json!({"a": "1", "b": "2"}));
     let finalizers = json!([
+        {"op": "test", "path": "/metadata/annotations", "value": null},
         {"op": "add", "path": "/metadata/finalizers/-", "value": "c"},
         {"op": "add", "path": "/metadata/finalizers/0", "value": "z"},
         {"op": "remove", "path": "/metadata/finalizers/1"},
@@ -140,6 +141,8 @@ fn json_patches_change_what_their_pointers_name_or_nothing() {
         json!({"op": "remove", "path": "/metadata/finalizers/9"}),
         json!({"op": "add", "path": "/metadata/annotations/x", "value": "y"}),
         json!({"op": "test", "path": "/data/none", "value": "5"}),
+        json!({"op": "test", "path": "/data/a", "value": null}),
+        json!({"op": "test", "path": "/none/none", "value": null}),
         json!({"op": "replace", "path": "/none/none", "value": "5"}),
     ] {
         let status = patched(json!([operation])).unwrap_err();

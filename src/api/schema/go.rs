@@ -4,7 +4,6 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
@@ -19,13 +18,17 @@ pub(super) const RFC3339_MICRO: &str = "2006-01-02T15:04:05.000000Z07:00";
 pub(super) fn time(text: &str, layout: &str) -> Result<String, String> {
     check_layout(text, layout)?;
     let instant: Timestamp = text.parse().map_err(|_| format!("parsing time {text:?}: day out of range"))?;
-    let format = if layout == RFC3339_MICRO { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
-    Ok(instant.to_zoned(TimeZone::UTC).strftime(format).to_string())
+    Ok(if layout == RFC3339_MICRO { written_finely(instant) } else { written(instant) })
 }
 
 /// A time as `metav1.Time` is written: whole seconds, UTC.
 pub fn written(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A time as `metav1.MicroTime` is written: exactly six digits of a second, UTC.
+pub fn written_finely(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
 }
 
 /// Walks both texts element by element; a fraction of seconds may stand where the layout has none.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::MAGIC;
 use super::numbers::{self, Alternative, Entry, Numbers};
-use crate::api::schema::{Facts, Field, Presence, Shape, Type};
+use crate::api::schema::{Facts, Field, Presence, Shape, Type, written, written_finely};
 use crate::api::status::Status;
 
 /// The object as its JSON.
@@ -185,7 +185,8 @@ fn value(shape: &Shape, wire: Wire<'_>) -> Result<Value, String> {
         (Shape::Double, Wire::Fixed(bits)) => f64::from_bits(bits).into(),
         (Shape::Flag, Wire::Varint(number)) => (number != 0).into(),
         (Shape::Quantity { .. }, Wire::Bytes(bytes)) => Parts::read(bytes)?.texts.pop().map_or(Value::Null, Value::from),
-        (Shape::Time | Shape::MicroTime, Wire::Bytes(bytes)) => Parts::read(bytes)?.time()?,
+        (Shape::Time, Wire::Bytes(bytes)) => Parts::read(bytes)?.time(written)?,
+        (Shape::MicroTime, Wire::Bytes(bytes)) => Parts::read(bytes)?.time(written_finely)?,
         (Shape::IntOrString, Wire::Bytes(bytes)) => Parts::read(bytes)?.int_or_string(),
         (Shape::Raw, Wire::Bytes(bytes)) => match Parts::read(bytes)?.texts.pop() {
             Some(text) => serde_json::from_str(&text).map_err(|error| error.to_string())?,
@@ -241,11 +242,14 @@ impl Parts {
         Ok(parts)
     }
 
-    /// `{1: seconds, 2: nanoseconds}`; empty if there is none.
-    fn time(&self) -> Result<Value, String> {
-        let Some(seconds) = self.numbers[0] else { return Ok(Value::Null) };
-        let nanoseconds = i32::try_from(self.numbers[1].unwrap_or(0)).map_err(|error| error.to_string())?;
-        Ok(Timestamp::new(seconds, nanoseconds).map_err(|error| error.to_string())?.to_string().into())
+    /// `{1: seconds, 2: nanoseconds}`; none at all, or the epoch itself, is no time (`metav1.Time.Unmarshal`).
+    fn time(&self, written: fn(Timestamp) -> String) -> Result<Value, String> {
+        let [seconds, nanoseconds] = [self.numbers[0], self.numbers[1]].map(Option::unwrap_or_default);
+        if (seconds, nanoseconds) == (0, 0) {
+            return Ok(Value::Null);
+        }
+        let nanoseconds = i32::try_from(nanoseconds).map_err(|error| error.to_string())?;
+        Ok(written(Timestamp::new(seconds, nanoseconds).map_err(|error| error.to_string())?).into())
     }
 
     /// `{1: whether it is a text, 2: the number, 3: the text}`
@@ -272,6 +276,18 @@ mod tests {
     fn an_object_is_read_as_its_json() {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}});
         assert_eq!(decode(CONFIG), Ok(Some(object)));
+    }
+
+    #[test]
+    fn a_time_is_written_as_its_type_writes_it() {
+        // 1970-01-01T00:00:01.5Z
+        let time = |shape, bytes| value(shape, Wire::Bytes(bytes));
+        let one_and_a_half = b"\x08\x01\x10\x80\xca\xb5\xee\x01";
+        assert_eq!(time(&Shape::Time, one_and_a_half), Ok(json!("1970-01-01T00:00:01Z")));
+        assert_eq!(time(&Shape::MicroTime, one_and_a_half), Ok(json!("1970-01-01T00:00:01.500000Z")));
+        assert_eq!(time(&Shape::MicroTime, b"\x08\x01\x10\xe7\x07"), Ok(json!("1970-01-01T00:00:01.000000Z")));
+        assert_eq!(time(&Shape::Time, b"\x08\x00\x10\x00"), Ok(Value::Null));
+        assert_eq!(time(&Shape::Time, b""), Ok(Value::Null));
     }
 
     #[test]

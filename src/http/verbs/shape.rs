@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::api::kinds::Kind;
+use crate::api::kinds::{Kind, scale};
 use crate::api::object::Object;
 use crate::api::schema::Facts;
 use crate::api::status::Status;
@@ -76,7 +76,10 @@ pub fn object(
         Shape::Whole | Shape::Aggregated => response::json_bytes(code, object.json().clone(), style),
         Shape::Table(version) => {
             let include = include(exchange)?;
-            response::value(code, &table::table(kind, version, metadata(), [&object.value()], include, true), style)
+            let value = object.value();
+            let is_scale = (&value["apiVersion"], &value["kind"]) == (&json!("autoscaling/v1"), &json!("Scale"));
+            let kind = if is_scale { scale() } else { kind };
+            response::value(code, &table::table(kind, version, metadata(), [&value], include, true), style)
         }
         Shape::Metadata(version) => response::value(code, &table::partial(version, &object.value()), style),
     })
