@@ -67,7 +67,7 @@ pub enum List<'a> {
 }
 
 impl<'a> List<'a> {
-    pub fn len(&self) -> usize {
+    pub(in crate::api) fn len(&self) -> usize {
         match self {
             Self::Json(list) => list.len(),
             Self::Own(list) => list.len(),
@@ -101,7 +101,7 @@ pub enum Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    pub fn len(&self) -> usize {
+    pub(in crate::api) fn len(&self) -> usize {
         match self {
             Self::Json(map) => map.len(),
             Self::Own(map) => map.len(),

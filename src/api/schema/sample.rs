@@ -37,7 +37,7 @@ fn content(known: &Type, name: &str, shape: &Shape, depth: usize) -> Option<Valu
         Shape::Time => "2026-01-02T03:04:05Z".into(),
         Shape::MicroTime => "2026-01-02T03:04:05.000006Z".into(),
         Shape::IntOrString => {
-            if name.len() % 2 == 0 {
+            if name.len().is_multiple_of(2) {
                 json!("10%")
             } else {
                 json!(8080)

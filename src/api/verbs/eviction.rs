@@ -1,5 +1,6 @@
 //! Evicting a pod: a deletion that says why. Budgets, which may forbid it, are not heeded.
 
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde_json::{Value, json};
 
 use super::binding::set_condition;
@@ -7,7 +8,11 @@ use super::metadata::metadata;
 use super::update::Reach;
 use super::{ATTEMPTS, Api, Call, Target, modified, not_found};
 use crate::api::client::{DeleteOptions, Propagation};
-use crate::api::status::Status;
+use crate::api::kinds::Registry;
+use crate::api::object::Object;
+use crate::api::selector::LabelSelector;
+use crate::api::status::{Reason, Status};
+use crate::runtime::store::Snapshot;
 
 impl Api {
     /// Marks the pod as the target of a disruption and deletes it.
@@ -22,6 +27,7 @@ impl Api {
             let snapshot = self.fresh().await?;
             let old = snapshot.get(&target.key()).ok_or_else(|| not_found(&target.kind, &target.name))?;
             self.admit_deletion(&call.user, &whole, &snapshot, &options).await?;
+            check_budgets(&snapshot, old)?;
             if options.dry_run {
                 return self.delete(&call.user, &whole, &options).await.map(drop);
             }
@@ -37,6 +43,26 @@ impl Api {
         }
         Err(modified(&target.kind, &target.name))
     }
+}
+
+/// Upstream cannot tell which of several budgets to charge for a pod that runs, and refuses.
+fn check_budgets(snapshot: &Snapshot<Object>, pod: &Object) -> Result<(), Status> {
+    let value = pod.value();
+    if value["status"]["phase"] != "Running" || pod.meta().deletion_timestamp.is_some() {
+        return Ok(());
+    }
+    let kind = Registry::built_in().of::<PodDisruptionBudget>();
+    let selects = |budget: &Object| {
+        let selector = budget.parse::<PodDisruptionBudget>().ok().and_then(|budget| budget.spec?.selector);
+        selector.is_some_and(|selector| LabelSelector::from_spec(&selector).is_ok_and(|selector| selector.matches(pod.labels())))
+    };
+    let prefix = format!("{}/", pod.namespace());
+    let there = snapshot.range(&kind.collection, &prefix, None);
+    if there.filter(|(_, budget)| selects(budget)).nth(1).is_some() {
+        let why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        return Err(Status::new(500, Reason::Unknown, why));
+    }
+    Ok(())
 }
 
 /// `metav1.DeleteOptions` as JSON.

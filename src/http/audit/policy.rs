@@ -152,7 +152,8 @@ fn allows<'a>(list: &[String], mut any: impl Iterator<Item = &'a str>) -> bool {
 
 impl Rule {
     fn check(&self) -> Result<(), String> {
-        if !self.non_resource_urls.is_empty() && !(self.resources.is_empty() && self.namespaces.is_empty()) {
+        let is_of_resources = !self.resources.is_empty() || !self.namespaces.is_empty();
+        if is_of_resources && !self.non_resource_urls.is_empty() {
             return Err("nonResourceURLs: rules cannot apply to both regular resources and non-resource URLs".to_owned());
         }
         for (index, url) in self.non_resource_urls.iter().enumerate() {

@@ -228,6 +228,6 @@ impl Webhook {
             tracing::warn!("{message}; its failure policy lets the write pass");
             return Ok(None);
         }
-        Err(Status::internal(&message).because("", "", message))
+        Err(Status::internal(message))
     }
 }
