@@ -97,12 +97,14 @@ fn what_cannot_work_is_refused_in_one_line() {
 fn a_pod_that_waits_says_why_for_each_node() {
     let site = Site::up(1, &["--runtime=simulated", "--nodes=2", "--store=memory"]);
     let manifest = site.data().join("big.yaml");
-    let big =
-        "{apiVersion: v1, kind: Pod, metadata: {name: big}, spec: {containers: [{name: big, image: x, resources: {requests: {cpu: 5k}}}]}}";
+    let account = "{apiVersion: v1, kind: ServiceAccount, metadata: {name: big}}";
+    let container = "{name: big, image: x, resources: {requests: {cpu: 5k}}}";
+    let spec = format!("{{serviceAccountName: big, containers: [{container}]}}");
+    let big = format!("{account}\n---\n{{apiVersion: v1, kind: Pod, metadata: {{name: big}}, spec: {spec}}}\n");
     std::fs::write(&manifest, big).unwrap();
     site.kabuki_ok(&["apply", "-f", manifest.to_str().unwrap()]);
     let mut answers = (0..1000).map(|_| site.kabuki_ok(&["why", "pod/big"]));
-    let why = answers.find(|why| why.contains("0/2 nodes")).expect("the scheduler looks at it");
+    let why = answers.find(|why| why.contains("2 Insufficient cpu")).expect("the scheduler looks at it once the nodes are ready");
     assert_eq!(why.lines().filter(|line| line.contains(": NodeResourcesFit: Insufficient cpu")).count(), 2, "{why}");
     let json: serde_json::Value = serde_json::from_str(&site.kabuki_ok(&["why", "pod/big", "-o", "json"])).unwrap();
     assert_eq!((&json["nodes"], &json["refusals"][0]["plugin"]), (&2.into(), &"NodeResourcesFit".into()), "{json}");
