@@ -44,7 +44,7 @@ pub fn volume_attachment() -> Kind {
     Kind::new::<v1::VolumeAttachment>("volumeattachments", &[])
         .cluster_scoped()
         .subresources(&[Subresource::Status])
-        .traits(Traits { answers_deleted: true, conditional_update: true, ..Traits::default() })
+        .traits(Traits { answers_deleted: true, conditional_update: true, status_leaves: &["spec", "metadata"], ..Traits::default() })
         .columns([
             name(),
             column("Attacher", "/spec/attacher").formatted("name"),
