@@ -7,6 +7,7 @@ pub mod authorization;
 pub mod bootstrap;
 pub mod client;
 pub mod custom;
+pub(in crate::api) mod derived;
 pub mod expression;
 pub(in crate::api) mod flow_control;
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl Authenticator {
             self.is_kept(&claims, token).await?;
             return match for_api() {
                 none if none.is_empty() => Err(other_audience(&[ISSUER.to_owned()], wanted)),
-                audiences => Ok((account(&claims.namespace, &claims.account, &claims.account_uid), audiences)),
+                audiences => Ok((User::account(&claims.namespace, &claims.account, &claims.account_uid), audiences)),
             };
         }
         let Some(claims) = self.tokens.verify(token)? else { return Err(String::new()) };
@@ -161,20 +161,9 @@ fn anonymous() -> User {
     User { name: ANONYMOUS.into(), groups: vec![UNAUTHENTICATED.into()], ..User::default() }
 }
 
-/// The groups that every service account of a namespace is in.
-pub(super) fn account_groups(namespace: &str) -> [String; 2] {
-    ["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")]
-}
-
-fn account(namespace: &str, name: &str, uid: &str) -> User {
-    let [all, own] = account_groups(namespace);
-    let groups = vec![all, own, AUTHENTICATED.into()];
-    User { name: format!("system:serviceaccount:{namespace}:{name}"), uid: uid.to_owned(), groups, ..User::default() }
-}
-
 fn bound_account(claims: &Claims) -> User {
     let bound = &claims.kubernetes;
-    let mut user = account(&bound.namespace, &bound.serviceaccount.name, &bound.serviceaccount.uid);
+    let mut user = User::account(&bound.namespace, &bound.serviceaccount.name, &bound.serviceaccount.uid);
     let mut extra = |key: &str, value: &str| {
         user.extra.insert(format!("authentication.kubernetes.io/{key}"), vec![value.to_owned()]);
     };

@@ -116,10 +116,11 @@ async fn handle(front: web::Data<Front>, request: HttpRequest, payload: web::Pay
     let info = RequestInfo::new(request.method().as_str(), request.path(), &query)?;
     trail.begin(&front.audit, sender.as_ref().ok(), &info);
     let sender = sender?;
-    let user = impersonate(front.api.authorizer(), sender.clone(), request.headers())?;
-    if user != sender {
-        trail.acts_as(&user);
+    let acting = impersonate(front.api.authorizer(), &sender, request.headers())?;
+    if let Some(user) = &acting {
+        trail.acts_as(user);
     }
+    let user = acting.unwrap_or(sender);
     let decision = front.api.authorizer().judge(&user, &info);
     trail.decided(&decision);
     decision.map_err(|reason| forbidden(&user, &info, &reason))?;

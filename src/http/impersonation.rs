@@ -3,10 +3,10 @@
 
 use actix_web::http::header::HeaderMap;
 
-use super::authentication::{ANONYMOUS, account_groups};
+use super::authentication::ANONYMOUS;
 use crate::api::authorization::{Authorizer, RequestInfo, Resource, UNAUTHENTICATED, forbidden};
 use crate::api::status::Status;
-use crate::api::verbs::{AUTHENTICATED, User};
+use crate::api::verbs::{AUTHENTICATED, User, account_groups};
 
 const USER: &str = "impersonate-user";
 const GROUP: &str = "impersonate-group";
@@ -15,23 +15,23 @@ const UID: &str = "impersonate-uid";
 const AUTHENTICATION: &str = "authentication.k8s.io";
 const EXTRA: &str = "impersonate-extra-";
 
-/// The user that a request is to be answered for: the one who sent it, or whom its headers name.
+/// The user that a request is to be answered for, if its headers name one other than who sent it.
 ///
 /// # Errors
 /// `Forbidden` for who may not, `BadRequest` where groups, a uid or extras come without a user.
-pub fn impersonate(authorizer: &Authorizer, user: User, headers: &HeaderMap) -> Result<User, Status> {
+pub fn impersonate(authorizer: &Authorizer, user: &User, headers: &HeaderMap) -> Result<Option<User>, Status> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let name = text(USER);
     if name.is_empty() {
         let stray = strays(headers);
         if stray.is_empty() {
-            return Ok(user);
+            return Ok(None);
         }
         return Err(Status::bad_request(format!("requested [{}] without impersonating a user", stray.join(" "))));
     }
     let may = |resource: Resource| {
         let request = RequestInfo::of("impersonate", resource);
-        authorizer.judge(&user, &request).map(drop).map_err(|why| forbidden(&user, &request, &why))
+        authorizer.judge(user, &request).map(drop).map_err(|why| forbidden(user, &request, &why))
     };
     may(whom(&name))?;
     let mut groups: Vec<String> = headers.get_all(GROUP).filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
@@ -60,7 +60,7 @@ pub fn impersonate(authorizer: &Authorizer, user: User, headers: &HeaderMap) -> 
     if !impersonated.uid.is_empty() {
         may(thing(AUTHENTICATION, "uids", "", &impersonated.uid))?;
     }
-    Ok(impersonated)
+    Ok(Some(impersonated))
 }
 
 /// The user, or the service account, that is to be acted as.
@@ -108,7 +108,8 @@ mod tests {
         }
         actix_rt::System::new().block_on(async {
             let store = LocalStore::in_memory(&Supervisor::root(Strategy::OneForOne));
-            impersonate(&Authorizer::new(Arc::new(store)), user.clone(), &headers).map_err(|status| status.message)
+            let acting = impersonate(&Authorizer::new(Arc::new(store)), user, &headers).map_err(|status| status.message)?;
+            Ok(acting.unwrap_or_else(|| user.clone()))
         })
     }
 

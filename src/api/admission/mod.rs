@@ -27,7 +27,7 @@ use serde_json::Value;
 use super::kinds::{Kind, Subresource};
 use super::object::Object;
 use super::status::Status;
-use super::verbs::User;
+use super::verbs::{Target, User};
 use crate::runtime::store::{Key, Snapshot};
 
 /// What is asked for.
@@ -53,6 +53,20 @@ pub struct Request<'a> {
     pub snapshot: &'a Snapshot<Object>,
     /// A suffix for a generated name.
     pub suffix: &'a (dyn Fn() -> String + Sync),
+}
+
+impl<'a> Request<'a> {
+    /// What somebody asks of a target. The object that is changed is still to be named.
+    pub fn of(
+        operation: Operation,
+        target: &'a Target,
+        user: &'a User,
+        snapshot: &'a Snapshot<Object>,
+        suffix: &'a (dyn Fn() -> String + Sync),
+    ) -> Self {
+        let Target { kind, namespace, name, subresource } = target;
+        Self { kind, operation, subresource: *subresource, namespace, name, user, old: None, snapshot, suffix }
+    }
 }
 
 impl Request<'_> {

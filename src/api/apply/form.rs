@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::field_set::Step;
-use crate::api::custom::{self, Structural, Types, Values};
+use crate::api::custom::{Structural, Types, Values};
 use crate::api::schema::{Facts, Field, ListType, Shape, Type, TypeRef};
 
 /// The type of every object's metadata.
@@ -171,9 +171,9 @@ fn declared_parts<'f>(schema: &'f Structural, is_object: bool, of: Option<&Value
         (Types::Array, Some(items)) => {
             let form = declared(items);
             match schema.list_type {
-                custom::ListType::Map => Parts::List(Items { form, keys: Keys::Declared(&schema.list_map_keys) }),
-                custom::ListType::Set => Parts::List(Items { form, keys: Keys::Declared(&[]) }),
-                custom::ListType::Atomic => Parts::Leaf,
+                ListType::Map => Parts::List(Items { form, keys: Keys::Declared(&schema.list_map_keys) }),
+                ListType::Set => Parts::List(Items { form, keys: Keys::Declared(&[]) }),
+                ListType::Atomic => Parts::Leaf,
             }
         }
         (Types::Object, _) if schema.is_atomic_map => Parts::Leaf,

@@ -14,7 +14,6 @@ mod rule;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
 use k8s_openapi::api::authorization::v1::SubjectRulesReviewStatus;
 
 pub use policy::{COLLECTIONS, Granted, Policy};
@@ -22,10 +21,11 @@ pub use refusal::forbidden;
 pub use request::{RequestInfo, Resource};
 pub use rule::{Quoted, Rule};
 
+use super::derived::Derived;
 use super::node_graph::NodeGraph;
 use super::object::Object;
 use super::verbs::{MASTERS, NODES, User};
-use crate::runtime::store::{Revision, Store};
+use crate::runtime::store::Store;
 
 pub(in crate::api) use certificates::judge_signer;
 pub(in crate::api) use escalation::judge_grant;
@@ -45,30 +45,17 @@ pub enum Permission {
 #[derive(Clone)]
 pub struct Authorizer {
     store: Arc<dyn Store<Object>>,
-    compiled: Arc<ArcSwapOption<Compiled>>,
-}
-
-struct Compiled {
-    /// The newest change of a role or binding that is in it.
-    touched: Revision,
-    policy: Arc<Policy>,
+    policy: Arc<Derived<Policy>>,
 }
 
 impl Authorizer {
     pub fn new(store: Arc<dyn Store<Object>>) -> Self {
-        Self { store, compiled: Arc::default() }
+        Self { store, policy: Arc::new(Derived::of(&COLLECTIONS)) }
     }
 
     /// What the roles and bindings give, of no older than now.
     pub fn policy(&self) -> Arc<Policy> {
-        let touched = self.store.touched(&COLLECTIONS);
-        let before = self.compiled.load();
-        if let Some(compiled) = before.as_ref().filter(|compiled| compiled.touched == touched) {
-            return compiled.policy.clone();
-        }
-        let policy = Arc::new(Policy::compile(&self.store.snapshot(), before.as_ref().map(|compiled| &*compiled.policy)));
-        self.compiled.store(Some(Arc::new(Compiled { touched, policy: policy.clone() })));
-        policy
+        self.policy.get(&*self.store, Policy::compile)
     }
 
     /// # Errors

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::schema::{ListType, Structural};
+use super::schema::Structural;
+use crate::api::schema::ListType;
 use crate::api::validation::{ErrorList, Path};
 
 /// Every item that is there for the second time.

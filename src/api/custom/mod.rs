@@ -26,5 +26,5 @@ pub use definition::{CLEANUP, Names, Resource, kinds, stored};
 pub use instances::Instances;
 pub use registry::{COLLECTION, Definitions, changed};
 pub use scale::Scale;
-pub use schema::{Checks, ListType, Structural, Types, Values};
+pub use schema::{Checks, Structural, Types, Values};
 pub use value::judge;

@@ -17,6 +17,7 @@ const BATCH: usize = 1024;
 
 /// Follows the definitions of a store. Whoever asks sees what every write that was acknowledged before has defined; as long as no
 /// definition changes, that costs a look at whether one has.
+#[derive(Default)]
 pub struct Definitions(Mutex<State>);
 
 #[derive(Default)]
@@ -25,12 +26,6 @@ struct State {
     /// By the name of the definition.
     defined: BTreeMap<Arc<str>, Vec<KindRef>>,
     registry: Option<Arc<Registry>>,
-}
-
-impl Default for Definitions {
-    fn default() -> Self {
-        Self(Mutex::new(State::default()))
-    }
 }
 
 impl Definitions {

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::lists;
-use super::schema::{ListType, Structural, Types, Values};
+use super::schema::{Structural, Types, Values};
 use crate::api::expression::{Bindings, Budget, Environment, Fault, MapKey, Program, Val};
+use crate::api::schema::ListType;
 use crate::api::validation::expression::mentions;
 use crate::api::validation::{ErrorList, FieldErrorKind, Path};
 

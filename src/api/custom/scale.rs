@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::api::schema::go_type;
 use crate::api::validation::{ErrorList, FieldErrorKind};
 
 /// The paths of a definition's `scale`, as it says them (`.spec.replicas`) and in steps.
@@ -85,17 +86,5 @@ fn count(place: &Place, object: &Value, errors: &mut ErrorList) {
             wrong(number, format!("should be less than or equal to {}", i32::MAX));
         }
         Some(_) => {}
-    }
-}
-
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "<nil>",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
     }
 }

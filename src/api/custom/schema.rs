@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::rules::{Rule, is_plain};
+use crate::api::schema::ListType;
 
 /// The schema of a value.
 #[derive(Debug, Default)]
@@ -56,14 +57,6 @@ pub enum Values {
     None,
     Any,
     Of(Box<Structural>),
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ListType {
-    #[default]
-    Atomic,
-    Set,
-    Map,
 }
 
 /// What a value must be besides its type.

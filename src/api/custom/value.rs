@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::format;
 use super::lists;
-use super::schema::{Checks, ListType, Structural, Types, Values};
+use super::schema::{Checks, Structural, Types};
+use crate::api::schema::{ListType, json_type};
 use crate::api::validation::{ErrorList, FieldErrorKind, Path};
 
 /// What is wrong with a value. What stands there as it did in `old` stays, whatever the schema says of it by now (KEP-4008).
@@ -63,7 +64,7 @@ fn look(value: &Value, old: Option<&Value>, schema: &Structural, place: Place<'_
     if schema.types.takes(value) {
         outcome.passed += 1;
     } else {
-        let (wanted, found) = (schema.types.names(), kind(value));
+        let (wanted, found) = (schema.types.names(), json_type(value));
         let message = format!("Invalid value: {found:?}: {} in body must be of type {wanted}: {found:?}", place.name());
         outcome.refuse(FieldErrorKind::TypeInvalid, place, message);
     }
@@ -79,18 +80,6 @@ fn look(value: &Value, old: Option<&Value>, schema: &Structural, place: Place<'_
         _ => {}
     }
     outcome
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 fn alternatives(value: &Value, checks: &Checks, place: Place<'_>, outcome: &mut Outcome) {
@@ -214,11 +203,7 @@ fn fields(value: &Value, old: Option<&Value>, schema: &Structural, place: Place<
         outcome.passed += usize::from(outcome.errors.is_empty());
     }
     for (name, inner) in fields {
-        let known = schema.properties.get(name.as_str()).or(match &schema.values {
-            Values::Of(values) => Some(values),
-            Values::None | Values::Any => None,
-        });
-        if let Some(of_field) = known {
+        if let Some(of_field) = schema.field(name) {
             let before = old.and_then(|old| old.get(name));
             outcome.take(look(inner, before, of_field, Place { path: &place.path.child(name), ..place }));
         }

@@ -12,7 +12,7 @@ use super::glance::glance;
 use super::judges::{Judge, Judges, Lenient};
 use crate::api::custom::{Instances, Resource as CustomResource};
 use crate::api::object::Object;
-use crate::api::schema::{Facts, Schema};
+use crate::api::schema::{self, Facts, Schema};
 
 /// Kinds are shared by all who name them.
 pub type KindRef = Arc<Kind>;
@@ -44,6 +44,18 @@ pub enum Subresource {
 }
 
 impl Subresource {
+    /// What is sent to it, where that is no object of the kind itself.
+    pub fn body(self) -> Option<schema::Target<'static>> {
+        let (schema, group, kind) = match self {
+            Self::Scale => ("autoscaling.v1.Scale", "autoscaling", "Scale"),
+            Self::Binding => ("core.v1.Binding", "", "Binding"),
+            Self::Eviction => ("policy.v1.Eviction", "policy", "Eviction"),
+            Self::Token => ("authentication.v1.TokenRequest", "authentication.k8s.io", "TokenRequest"),
+            _ => return None,
+        };
+        Some(schema::Target { schema: schema.into(), group, version: "v1", kind })
+    }
+
     /// Its segment in the path.
     pub fn name(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::order::{arrange, identity, position};
-use crate::api::schema::{Facts, Field, Shape};
+use crate::api::schema::{Facts, Field, Shape, go_type};
 use crate::api::status::{Reason, Status};
 
 const PATCH: &str = "$patch";
@@ -52,12 +52,7 @@ impl Fault {
     fn wrong_type(expected: &str, found: &Value) -> Self {
         let found = match found {
             Value::Null => "%!s(<nil>)",
-            Value::Bool(_) => "bool",
-            Value::Number(number) if number.is_f64() => "float64",
-            Value::Number(_) => "int64",
-            Value::String(_) => "string",
-            Value::Array(_) => "[]interface {}",
-            Value::Object(_) => "map[string]interface {}",
+            other => go_type(other),
         };
         Self::Other(format!("expected a {expected}, but received a {found}"))
     }

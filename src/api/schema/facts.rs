@@ -98,9 +98,10 @@ pub enum Presence {
 }
 
 /// How server-side apply merges a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ListType {
+    #[default]
     Atomic,
     Set,
     Map,

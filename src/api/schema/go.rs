@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
+use serde_json::Value;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
@@ -19,6 +20,32 @@ pub(super) fn time(text: &str, layout: &str) -> Result<String, String> {
     check_layout(text, layout)?;
     let instant: Timestamp = text.parse().map_err(|_| format!("parsing time {text:?}: day out of range"))?;
     Ok(if layout == RFC3339_MICRO { written_finely(instant) } else { written(instant) })
+}
+
+/// What JSON Schema calls the type of a value.
+pub fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// What Go calls the type of a value that has no type of its own (`unstructured`).
+pub fn go_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "<nil>",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float64",
+        Value::Number(_) => "int64",
+        Value::String(_) => "string",
+        Value::Array(_) => "[]interface {}",
+        Value::Object(_) => "map[string]interface {}",
+    }
 }
 
 /// A time as `metav1.Time` is written: whole seconds, UTC.

@@ -19,7 +19,7 @@ pub(in crate::api) use decode::{examine, part};
 pub use duplicates::duplicates;
 pub use facts::{Facts, Field, ListType, Presence, Shape, Type};
 pub use finish::finish;
-pub use go::{written, written_finely};
+pub use go::{go_type, json_type, written, written_finely};
 #[cfg(test)]
 pub use sample::sample;
 pub use type_ref::{Schema, TypeRef};

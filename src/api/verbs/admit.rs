@@ -1,23 +1,26 @@
 //! Asking those whom users have declared: policies and webhooks.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{Api, Call};
-use crate::api::admission::extension::{Attributes, Means, Part};
+use crate::api::admission::extension::{Attributes, Declared, Means, Part};
 use crate::api::admission::{self, Request};
 use crate::api::client::{DeleteOptions, FieldValidation, WriteOptions};
 use crate::api::kinds::Registry;
-use crate::api::object::Object;
 use crate::api::schema;
 use crate::api::status::Status;
-use crate::runtime::store::Snapshot;
 
 impl Api {
+    /// The policies and webhooks that there are.
+    fn declared(&self) -> Arc<Declared> {
+        self.0.catalog.declared(&*self.0.store)
+    }
+
     /// There are policies or webhooks.
-    pub(super) fn asks_others(&self, snapshot: &Snapshot<Object>) -> bool {
-        self.0.catalog.policies(snapshot).is_some()
-            || self.0.catalog.validating(snapshot).is_some()
-            || self.0.catalog.mutating(snapshot).is_some()
+    pub(super) fn asks_others(&self) -> bool {
+        !self.declared().is_empty()
     }
 
     fn means<'a>(&'a self, uid: &'a (dyn Fn() -> String + Sync)) -> Means<'a> {
@@ -27,7 +30,8 @@ impl Api {
     /// Mutating admission: what is built in, and then the webhooks. After those the object is completed again, and admitted again.
     pub(super) async fn complete(&self, call: &Call, request: &Request<'_>, part: Part, object: &mut Value) -> Result<(), Status> {
         admission::mutate(request, object)?;
-        let Some(webhooks) = self.0.catalog.mutating(request.snapshot) else { return Ok(()) };
+        let declared = self.declared();
+        let Some(webhooks) = &declared.mutating else { return Ok(()) };
         let options = call.told(request.operation);
         let registry = self.registry();
         let write = attributes(request, part, call.options.dry_run, &options, &registry);
@@ -53,8 +57,9 @@ impl Api {
 
     /// Policies and validating webhooks, about an object or what is sent to a subresource of it.
     pub(super) async fn consult(&self, call: &Call, request: &Request<'_>, part: Part, object: Option<&Value>) -> Result<(), Status> {
-        let (policies, webhooks) = (self.0.catalog.policies(request.snapshot), self.0.catalog.validating(request.snapshot));
-        if policies.is_none() && webhooks.is_none() {
+        let declared = self.declared();
+        let Declared { policies, validating, .. } = &*declared;
+        if policies.is_none() && validating.is_none() {
             return Ok(());
         }
         let options = call.told(request.operation);
@@ -68,7 +73,7 @@ impl Api {
         if let Some(policies) = policies {
             policies.judge(&write, object, means.authorizer)?.into_iter().for_each(|warning| call.warn(warning));
         }
-        if let Some(webhooks) = webhooks {
+        if let Some(webhooks) = validating {
             webhooks.judge(&write, object, means).await?.into_iter().for_each(|warning| call.warn(warning));
         }
         Ok(())
@@ -76,7 +81,7 @@ impl Api {
 
     /// The same about a deletion.
     pub(super) async fn consult_about_deletion(&self, request: &Request<'_>, options: &DeleteOptions) -> Result<(), Status> {
-        if !self.asks_others(request.snapshot) {
+        if !self.asks_others() {
             return Ok(());
         }
         let key = super::key(request.kind, request.namespace, request.name);

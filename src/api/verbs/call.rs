@@ -25,6 +25,11 @@ pub const MASTERS: &str = "system:masters";
 /// The group of all who have shown who they are.
 pub const AUTHENTICATED: &str = "system:authenticated";
 
+/// The groups that every service account of a namespace is in.
+pub fn account_groups(namespace: &str) -> [String; 2] {
+    ["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}")]
+}
+
 /// The group of the cluster's nodes.
 pub const NODES: &str = "system:nodes";
 
@@ -32,6 +37,25 @@ impl User {
     /// A part of the system of that name, which may do everything.
     pub fn master(name: &str) -> Self {
         Self { name: name.to_owned(), groups: vec![MASTERS.to_owned(), AUTHENTICATED.to_owned()], ..Self::default() }
+    }
+
+    /// A service account.
+    pub fn account(namespace: &str, name: &str, uid: &str) -> Self {
+        let [all, own] = account_groups(namespace);
+        let groups = vec![all, own, AUTHENTICATED.to_owned()];
+        Self { name: format!("system:serviceaccount:{namespace}:{name}"), uid: uid.to_owned(), groups, ..Self::default() }
+    }
+
+    /// `v1.UserInfo`, as reviews, webhooks, expressions and the audit log show it.
+    pub fn info(&self) -> Value {
+        let mut info = json!({"username": self.name, "groups": self.groups});
+        if !self.uid.is_empty() {
+            info["uid"] = self.uid.as_str().into();
+        }
+        if !self.extra.is_empty() {
+            info["extra"] = json!(self.extra);
+        }
+        info
     }
 
     /// Nobody who asked: the system itself, whom nobody judges. Who asks has a name at least.

@@ -69,9 +69,7 @@ impl Api {
         options: &DeleteOptions,
     ) -> Result<(), Status> {
         let suffix = || self.suffix();
-        let Target { kind, namespace, name, .. } = target;
-        let request =
-            Request { kind, operation: Operation::Delete, subresource: None, namespace, name, user, old: None, snapshot, suffix: &suffix };
+        let request = Request::of(Operation::Delete, target, user, snapshot, &suffix);
         admission::judge(&request, None)?;
         self.consult_about_deletion(&request, options).await
     }

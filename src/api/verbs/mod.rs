@@ -38,7 +38,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 pub use addresses::ServiceRanges;
-pub use call::{AUTHENTICATED, Call, MASTERS, NODES, User};
+pub use call::{AUTHENTICATED, Call, MASTERS, NODES, User, account_groups};
 pub use delete::Deleted;
 pub use list::parse_revision;
 pub use local_client::LocalClient;

@@ -92,7 +92,8 @@ impl Api {
         };
         let (old, new) = (request.old.map(shown).transpose()?, shown(new)?);
         let request = Request { old: old.as_ref(), ..*request };
-        let part = Part { subresource: Subresource::Scale.name(), kind: Some(("autoscaling", "v1", "Scale")) };
+        let sent = Subresource::Scale.body().map(|sent| (sent.group, sent.version, sent.kind));
+        let part = Part { subresource: Subresource::Scale.name(), kind: sent };
         self.consult(call, &request, part, Some(&new)).await
     }
 }

@@ -29,38 +29,26 @@ impl Api {
     /// # Errors
     /// `MethodNotAllowed` for a subresource that takes no orders; what the order's own rules refuse.
     pub async fn create_subresource(&self, call: &Call, target: &Target, body: Value) -> Result<Value, Status> {
-        self.consult_about_order(call, target, &body).await?;
-        match target.subresource {
-            Some(Subresource::Binding) => self.bind(call, target, &body).await?,
-            Some(Subresource::Eviction) => self.evict(call, target, &body).await?,
-            Some(Subresource::Token) => return self.request_token(call, target, body).await,
-            _ => return Err(Status::method_not_allowed()),
+        use Subresource as S;
+        let Some(order @ (S::Binding | S::Eviction | S::Token)) = target.subresource else { return Err(Status::method_not_allowed()) };
+        self.consult_about_order(call, target, order, &body).await?;
+        match order {
+            S::Binding => self.bind(call, target, &body).await?,
+            S::Eviction => self.evict(call, target, &body).await?,
+            _ => return self.request_token(call, target, body).await,
         }
         Ok(json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}))
     }
 
     /// Policies and validating webhooks have their say on what is posted.
-    async fn consult_about_order(&self, call: &Call, target: &Target, body: &Value) -> Result<(), Status> {
-        let (subresource, sent) = match target.subresource {
-            Some(Subresource::Binding) => (Subresource::Binding, ("", "v1", "Binding")),
-            Some(Subresource::Eviction) => (Subresource::Eviction, ("policy", "v1", "Eviction")),
-            Some(Subresource::Token) => (Subresource::Token, ("authentication.k8s.io", "v1", "TokenRequest")),
-            _ => return Ok(()),
-        };
+    async fn consult_about_order(&self, call: &Call, target: &Target, order: Subresource, body: &Value) -> Result<(), Status> {
+        if !self.asks_others() {
+            return Ok(());
+        }
         let snapshot = self.fresh().await?;
         let suffix = || self.suffix();
-        let request = Request {
-            kind: &target.kind,
-            operation: Operation::Create,
-            subresource: target.subresource,
-            namespace: &target.namespace,
-            name: &target.name,
-            user: &call.user,
-            old: None,
-            snapshot: &snapshot,
-            suffix: &suffix,
-        };
-        let part = Part { subresource: subresource.name(), kind: Some(sent) };
+        let request = Request::of(Operation::Create, target, &call.user, &snapshot, &suffix);
+        let part = Part { subresource: order.name(), kind: order.body().map(|sent| (sent.group, sent.version, sent.kind)) };
         self.consult(call, &request, part, Some(body)).await
     }
 }

@@ -26,14 +26,7 @@ impl Target {
 
     /// What the body of a write to it is.
     pub fn body(&self) -> schema::Target<'_> {
-        let other = |schema: &'static str, group, kind| schema::Target { schema: schema.into(), group, version: "v1", kind };
-        match self.subresource {
-            Some(Subresource::Scale) => other("autoscaling.v1.Scale", "autoscaling", "Scale"),
-            Some(Subresource::Binding) => other("core.v1.Binding", "", "Binding"),
-            Some(Subresource::Eviction) => other("policy.v1.Eviction", "policy", "Eviction"),
-            Some(Subresource::Token) => other("authentication.v1.TokenRequest", "authentication.k8s.io", "TokenRequest"),
-            _ => (&*self.kind).into(),
-        }
+        self.subresource.and_then(Subresource::body).unwrap_or_else(|| (&*self.kind).into())
     }
 
     pub(super) fn key(&self) -> Key {

@@ -63,17 +63,8 @@ impl Api {
     }
 
     fn admit_token(&self, call: &Call, target: &Target, snapshot: &Snapshot<Object>, token: &Value) -> Result<(), Status> {
-        let request = Request {
-            kind: &target.kind,
-            operation: Operation::Create,
-            subresource: target.subresource,
-            namespace: &target.namespace,
-            name: &target.name,
-            user: &call.user,
-            old: None,
-            snapshot,
-            suffix: &|| self.suffix(),
-        };
+        let suffix = || self.suffix();
+        let request = Request::of(Operation::Create, target, &call.user, snapshot, &suffix);
         admission::restrict_node(&request, Some(token))
     }
 

@@ -61,7 +61,7 @@ impl Api {
 
     /// Who is asked about a write is shown the whole object.
     fn manner(&self, target: &Target) -> Manner {
-        if self.asks_others(&self.store().snapshot()) { Manner::patch(target) } else { Manner::of_update(target) }
+        if self.asks_others() { Manner::patch(target) } else { Manner::of_update(target) }
     }
 
     /// Makes an object of the server's own be as the body says, whether it is there or not. Nobody judges it.
@@ -136,24 +136,14 @@ impl Api {
         new: &mut Value,
         (old, known): (&Value, &Value),
     ) -> Result<(Vec<Write<Object>>, Option<Value>), Status> {
-        let Target { kind, namespace, name, subresource } = target;
+        let Target { kind, name, subresource, .. } = target;
         (kind.defaults)(new);
         let managed = match manner.tracking {
             Tracking::Update(by) => tracking::track(call, target, by, known, old, new),
             Tracking::Applied => metadata(new).remove("managedFields"),
         };
         let suffix = || self.suffix();
-        let request = Request {
-            kind,
-            operation: Operation::Update,
-            subresource: *subresource,
-            namespace,
-            name,
-            user: &call.user,
-            old: Some(old),
-            snapshot,
-            suffix: &suffix,
-        };
+        let request = Request { old: Some(old), ..Request::of(Operation::Update, target, &call.user, snapshot, &suffix) };
         let part = Part { subresource: subresource.map(Subresource::name).unwrap_or_default(), kind: None };
         if manner.scales {
             admission::mutate(&request, new)?;

@@ -9,13 +9,12 @@ mod trail;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use log::{Log, Options};
 pub use policy::Policy;
 pub use trail::Trail;
 
-use crate::api::verbs::User;
 use crate::http::request::RequestInfo;
 
 /// A policy, and where what it asks for is written.
@@ -33,21 +32,6 @@ impl Audit {
     pub fn settle(&self) {
         self.log.settle();
     }
-}
-
-/// `v1.UserInfo`.
-fn user_info(user: &User) -> Value {
-    let mut info = json!({"username": user.name});
-    if !user.uid.is_empty() {
-        info["uid"] = user.uid.as_str().into();
-    }
-    if !user.groups.is_empty() {
-        info["groups"] = json!(user.groups);
-    }
-    if !user.extra.is_empty() {
-        info["extra"] = json!(user.extra);
-    }
-    info
 }
 
 /// `ObjectReference` of what a request is about.

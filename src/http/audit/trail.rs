@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::policy::{Level, Stage, Verdict};
-use super::{Audit, object_reference, request_uri, user_info};
+use super::{Audit, object_reference, request_uri};
 use crate::api::status::Status;
 use crate::api::verbs::User;
 use crate::api::yaml;
@@ -72,7 +72,7 @@ impl Trail {
             "auditID": self.id,
             "requestURI": request_uri(self.request.path(), self.request.query_string()),
             "verb": info.verb,
-            "user": user.map(user_info).unwrap_or_else(|| json!({})),
+            "user": user.map(User::info).unwrap_or_else(|| json!({})),
             "userAgent": header(&self.request, USER_AGENT),
             "requestReceivedTimestamp": microseconds(self.received),
         });
@@ -90,7 +90,7 @@ impl Trail {
     /// For whom the request acts, other than who sent it.
     pub fn acts_as(&mut self, user: &User) {
         if let Some(entry) = &mut self.entry {
-            entry.event["impersonatedUser"] = user_info(user);
+            entry.event["impersonatedUser"] = user.info();
         }
     }
 

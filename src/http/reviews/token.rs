@@ -4,7 +4,6 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
-use super::identity::user_info;
 use crate::api::status::Status;
 use crate::api::tokens::ISSUER;
 use crate::http::front::Exchange;
@@ -25,7 +24,7 @@ async fn answered(exchange: &Exchange, mut question: Value) -> Result<Value, Sta
         audiences.push(ISSUER.to_owned());
     }
     question["status"] = match exchange.front.authenticator.by_token(&token, &audiences).await {
-        Ok((user, audiences)) => json!({"authenticated": true, "user": user_info(&user), "audiences": audiences}),
+        Ok((user, audiences)) => json!({"authenticated": true, "user": user.info(), "audiences": audiences}),
         Err(why) if why.is_empty() => json!({"error": INVALID, "user": {}}),
         Err(why) => json!({"error": format!("[{INVALID}, {why}]"), "user": {}}),
     };

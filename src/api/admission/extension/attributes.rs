@@ -1,6 +1,6 @@
 //! What a write is, to those who are asked about it.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::super::Operation;
 use crate::api::kinds::{Kind, Registry};
@@ -88,7 +88,7 @@ impl<'a> Attributes<'a> {
             "requestKind": kind_of(self.kind),
             "requestResource": resource_of(self.kind),
             "operation": self.operation.name(),
-            "userInfo": user(self.user),
+            "userInfo": self.user.info(),
             "dryRun": self.dry_run,
             "options": self.options,
         });
@@ -106,19 +106,6 @@ impl<'a> Attributes<'a> {
         }
         request
     }
-}
-
-fn user(user: &User) -> Value {
-    let mut info = Map::new();
-    info.insert("username".to_owned(), user.name.as_str().into());
-    if !user.uid.is_empty() {
-        info.insert("uid".to_owned(), user.uid.as_str().into());
-    }
-    info.insert("groups".to_owned(), json!(user.groups));
-    if !user.extra.is_empty() {
-        info.insert("extra".to_owned(), json!(user.extra));
-    }
-    info.into()
 }
 
 /// An object of one version as another shows it.

@@ -8,7 +8,7 @@ mod policy;
 mod webhook;
 
 pub use attributes::{Attributes, Part};
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Declared};
 pub use webhook::{Answer, Caller, Destination, Failure, Means};
 
 use super::super::expression::authority::{Asker, Authority, Wish};
@@ -27,13 +27,7 @@ impl Authority for Asking<'_> {
         let user = match asker {
             Asker::Sender => self.user,
             Asker::Account(namespace, name) => {
-                account = User {
-                    name: format!("system:serviceaccount:{namespace}:{name}"),
-                    groups: ["system:serviceaccounts", &format!("system:serviceaccounts:{namespace}"), "system:authenticated"]
-                        .map(str::to_owned)
-                        .to_vec(),
-                    ..User::default()
-                };
+                account = User::account(namespace, name, "");
                 &account
             }
         };

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{ErrorList, FieldErrorKind, Path};
 use super::{flag, items, set, text};
+use crate::api::schema::json_type;
 
 pub fn value(value: &Value, schema: &Value, path: &Path) -> ErrorList {
     let mut errors = ErrorList::default();
@@ -17,7 +18,7 @@ fn judge(value: &Value, schema: &Value, name: &str, path: &Path, errors: &mut Er
         return;
     }
     let wanted = text(schema, "type");
-    let found = kind(value);
+    let found = json_type(value);
     let is_either = flag(schema, "x-kubernetes-int-or-string") && matches!(found, "integer" | "string");
     let fits = is_either || wanted.is_empty() || found == wanted || wanted == "number" && found == "integer";
     if !fits {
@@ -36,18 +37,6 @@ fn judge(value: &Value, schema: &Value, name: &str, path: &Path, errors: &mut Er
         Value::Array(list) => array(list, schema, name, path, errors),
         Value::Object(_) => object(value, schema, name, path, errors),
         _ => {}
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 
